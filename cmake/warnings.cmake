@@ -1,0 +1,15 @@
+# One set of warnings and one set of sanitizers for every target of ours.
+add_library(windrow_flags INTERFACE)
+target_compile_options(windrow_flags INTERFACE
+    -Wall -Wextra -Wshadow -Wconversion -Wformat=2
+    $<$<COMPILE_LANGUAGE:C>:-Wstrict-prototypes -Wmissing-prototypes>
+    $<$<BOOL:${WINDROW_WERROR}>:-Werror>
+    -fno-omit-frame-pointer -fstack-protector-strong)
+target_compile_definitions(windrow_flags INTERFACE
+    _GNU_SOURCE WINDROW_VERSION="${PROJECT_VERSION}"
+    $<$<AND:$<CONFIG:Release>,$<NOT:$<BOOL:${WINDROW_SANITIZE}>>>:_FORTIFY_SOURCE=2>)
+if(WINDROW_SANITIZE)
+    target_compile_options(windrow_flags INTERFACE
+        -fsanitize=address,undefined -fno-sanitize-recover=undefined)
+    target_link_options(windrow_flags INTERFACE -fsanitize=address,undefined)
+endif()

@@ -1,0 +1,43 @@
+/*
+ * log.h: one line for each thing worth knowing, on standard error.
+ *
+ * Every line begins with who it is about ("node 2", "batch 17", "run 3").
+ * Library code logs at debug only; the programs' shells log the rest. Format
+ * text: "2026-11-22T18:17:49.123456Z info  node 2: ready". Format json: one
+ * object a line with time, level, who, text. Secrets are masked before they
+ * get here (settings.h).
+ */
+#ifndef BASE_LOG_H
+#define BASE_LOG_H
+
+#include "base/check.h"
+
+enum log_level {
+    LOG_LEVEL_DEBUG,
+    LOG_LEVEL_INFO,
+    LOG_LEVEL_WARN,
+    LOG_LEVEL_ERROR
+};
+enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
+
+#define LOG_LINE_BYTES 2048 /* a longer line is cut */
+
+/* Before the first line; without it: info and above, as text. */
+void log_configure(enum log_level least, enum log_format format);
+
+/* Parses "debug", "info", "warn", "error"; -1 where it is none of them. */
+int log_level_parse(const char *name);
+
+/* `before_line`, if set, runs before each line is written: a progress bar
+ * clears itself there. */
+void log_set_hook(void (*before_line)(void *context), void *context);
+
+void log_write(enum log_level level, const char *who, const char *format, ...)
+    PRINTF_LIKE(3, 4);
+
+#define log_debug(who, ...) log_write(LOG_LEVEL_DEBUG, who, __VA_ARGS__)
+#define log_info(who, ...) log_write(LOG_LEVEL_INFO, who, __VA_ARGS__)
+#define log_warn(who, ...) log_write(LOG_LEVEL_WARN, who, __VA_ARGS__)
+#define log_error(who, ...) log_write(LOG_LEVEL_ERROR, who, __VA_ARGS__)
+
+#endif
