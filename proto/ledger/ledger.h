@@ -1,0 +1,195 @@
+/*
+ * ledger.h: runs, batches and failures, in the database that holds the rows.
+ *
+ * This is the blocking interface: the master calls it from a thread of its
+ * own, a node's SQLite store too, tests directly. A node's PostgreSQL store
+ * uses the same statements without blocking (ledger_postgres.h). Both
+ * backends behave the same; tests/unit/test_ledger_agree.c holds them to it.
+ *
+ * Tables: windrow_ledger (id, version), windrow_runs, windrow_batches,
+ * windrow_failures, windrow_keys (keys of shared queues, unique).
+ *
+ * Errors: ERR_DATABASE_AWAY (SQLSTATE 08, 40, 53, 57, 25006; SQLITE_BUSY,
+ * _FULL, _IOERR, _READONLY): wait and try again, after which everything
+ * prepared is made anew by the ledger itself. ERR_DATABASE: a bug or a broken
+ * schema. ERR_LEASE_LOST: another master has the run.
+ */
+#ifndef LEDGER_LEDGER_H
+#define LEDGER_LEDGER_H
+
+#include "base/buffer.h"
+#include "base/error.h"
+#include "ledger/closing.h"
+#include "pipeline/pipeline.h"
+
+#define LEDGER_VERSION 1
+#define LEDGER_ID_BYTES 33 /* 32 hexadecimal digits and a NUL */
+#define LEDGER_PAGE_MAX 1024
+
+enum run_state {
+    RUN_OPEN,        /* being worked on, or resumable */
+    RUN_DONE,        /* all keys stored */
+    RUN_FAILED_KEYS, /* finished with recorded failures */
+    RUN_NO_KEYS,     /* the list gave nothing */
+};
+const char *run_state_name(enum run_state state); /* "open", "done", ... */
+
+struct run_spec {
+    struct slice pipeline_text; /* unexpanded */
+    const char *pipeline_name;
+    const char *pipeline_path;
+    const char *settings_json; /* those that are no secret */
+    const char *owner;         /* host and pid, for people */
+    usec_t lease;              /* how long it is owned without renewal */
+    int64_t key_limit;         /* --limit; 0: none */
+};
+
+/* A row of windrow_runs, with counts where asked for. Text belongs to the
+ * arena given. */
+struct run_row {
+    int64_t run;
+    int64_t epoch;
+    enum run_state state;
+    const char *pipeline_name;
+    const char *pipeline_path;
+    struct slice pipeline_text;
+    const char *settings_json;
+    const char *owner;
+    int64_t key_limit;
+    usec_t started_at, ended_at; /* wall clock; ended_at 0: not ended */
+    usec_t lease_left;           /* 0: nobody owns it */
+    int64_t stored;              /* rows, in all sinks */
+    int64_t keys_done;           /* keys of fetchers that ended */
+    int64_t failed;
+    int64_t open_keys; /* in open batches of fetchers */
+    int64_t open_batches;
+};
+
+/* An open batch as the master needs it. */
+struct batch_row {
+    int64_t batch;
+    int worker;
+    int attempt;
+    usec_t delay; /* until it may be handed out; 0: now */
+    size_t n_keys;
+    char *keys_json; /* an array of strings; malloc'ed, the receiver's */
+};
+
+enum batch_state { BATCH_OPEN, BATCH_CLOSED, BATCH_UNKNOWN };
+
+struct batch_look {
+    enum batch_state state;
+    struct batch_row row; /* batch always; the rest where it is open */
+};
+
+struct reason_count {
+    enum reason reason;
+    int64_t keys;
+};
+
+struct failure_row {
+    struct slice key;
+    const char *worker; /* its name in the pipeline */
+    enum reason reason;
+    int http_status;
+    int attempts;
+    usec_t failed_at;
+    struct slice detail;
+};
+
+struct ledger;
+
+/*
+ * Connects, creates windrow_ tables if absent, checks their version. `url`:
+ * postgresql://… or sqlite:FILE. ERR_SETTING for another scheme,
+ * ERR_DATABASE_AWAY, ERR_VERSION.
+ */
+MUSTCHECK
+int ledger_open(const char *url, struct ledger **ret, struct error *err);
+void ledger_close(struct ledger **ledger);
+bool ledger_is_postgres(const struct ledger *ledger);
+/* The random id made with the tables. */
+const char *ledger_id(const struct ledger *ledger);
+
+/*
+ * Creates the sinks' tables if absent (for prices: id serial primary key,
+ * then the columns, not null where the field is required), and checks that
+ * those there can hold the rows: ERR_TABLE names table, column, what it is
+ * and what it would have to be. Extra columns must be nullable or have a
+ * default. Remembers the pipeline for ledger_close_batch(): it must outlive
+ * the ledger.
+ */
+MUSTCHECK
+int ledger_use_pipeline(struct ledger *ledger, const struct pipeline *pipeline,
+                        struct error *err);
+
+/* A new run: begin, any number of root batches, commit: one transaction.
+ * Keys of a batch with queue >= 0 that the run's queue has had are dropped
+ * (a batch of none is not made). After a failure: nothing was written. */
+MUSTCHECK
+int ledger_run_begin(struct ledger *ledger, const struct run_spec *spec,
+                     int64_t *ret_run, int64_t *ret_epoch, struct error *err);
+MUSTCHECK
+int ledger_run_add_batch(struct ledger *ledger, int64_t run,
+                         const struct closing_child *batch, struct error *err);
+MUSTCHECK
+int ledger_run_commit(struct ledger *ledger, struct error *err);
+void ledger_run_rollback(struct ledger *ledger);
+
+/*
+ * Takes an open run over: a new epoch and lease. ERR_NOT_FOUND; ERR_CONFLICT
+ * where it is owned still (the text says by whom and for how long) or has
+ * ended already. Text in `ret` lives in `arena`.
+ */
+MUSTCHECK
+int ledger_run_take(struct ledger *ledger, int64_t run, const char *owner,
+                    usec_t lease, struct arena *arena, struct run_row *ret,
+                    struct error *err);
+/* ERR_LEASE_LOST where the run's epoch is not `epoch` any more. */
+MUSTCHECK
+int ledger_run_renew(struct ledger *ledger, int64_t run, int64_t epoch,
+                     usec_t lease, struct error *err);
+/* Ends the run in `state`; RUN_OPEN only gives the lease back. */
+MUSTCHECK
+int ledger_run_end(struct ledger *ledger, int64_t run, int64_t epoch,
+                   enum run_state state, struct error *err);
+
+/* Open batches with numbers above `after`, by number, at most `limit` (at
+ * most LEDGER_PAGE_MAX); fewer than `limit` means that there are no more. */
+MUSTCHECK
+int ledger_open_batches(struct ledger *ledger, int64_t run, int64_t after,
+                        size_t limit, struct batch_row *ret, size_t *ret_n,
+                        struct error *err);
+/* The state of each of `n` batches (at most LEDGER_PAGE_MAX). */
+MUSTCHECK
+int ledger_look(struct ledger *ledger, int64_t run, const int64_t *batches,
+                size_t n, struct batch_look *ret, struct error *err);
+
+/* One run with its counts. ERR_NOT_FOUND. */
+MUSTCHECK
+int ledger_run_row(struct ledger *ledger, int64_t run, struct arena *arena,
+                   struct run_row *ret, struct error *err);
+/* The newest runs first, at most `limit`, without pipeline_text. */
+MUSTCHECK
+int ledger_runs(struct ledger *ledger, size_t limit, struct arena *arena,
+                struct run_row **ret, size_t *ret_n, struct error *err);
+/* Failures by reason, the most frequent first: room for REASON_COUNT. */
+MUSTCHECK
+int ledger_failure_counts(struct ledger *ledger, int64_t run,
+                          struct reason_count *ret, size_t *ret_n,
+                          struct error *err);
+/* Calls `each` for every failure of the run, in the order they were written;
+ * streaming, so that memory does not grow with their number. */
+MUSTCHECK
+int ledger_failures(struct ledger *ledger, int64_t run,
+                    void (*each)(void *context, const struct failure_row *row),
+                    void *context, struct error *err);
+
+/* Executes a closing and waits for its commit. After ERR_DATABASE_AWAY it is
+ * not known whether it was committed: call again with the same closing, and
+ * CLOSE_WON with the children is the answer if it was. */
+MUSTCHECK
+int ledger_close_batch(struct ledger *ledger, const struct closing *closing,
+                       struct close_result *result, struct error *err);
+
+#endif
