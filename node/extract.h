@@ -14,10 +14,11 @@
 #include "ledger/closing.h"
 #include "pipeline/pipeline.h"
 
-#define EXTRACT_PADDING 64        /* readable bytes that must follow a body */
+#define EXTRACT_PADDING 64 /* readable bytes that must follow a body */
 #define EXTRACT_JSON_DEPTH_MAX 256
-#define EXTRACT_TAG_BYTES_MAX (64 * 1024) /* a longer HTML tag is refused
-                                             before libxml2 sees it */
+#define EXTRACT_TAG_BYTES_MAX                                                  \
+    (64 * 1024) /* a longer HTML tag is refused                                \
+                   before libxml2 sees it */
 #define EXTRACT_HTML_DEPTH_MAX 255
 #define EXTRACT_XPATH_OPS_MAX 10000000
 #define EXTRACT_VALUE_BYTES_MAX (64 * 1024) /* of one field */
@@ -27,7 +28,8 @@ struct extractor;
 
 /* For a fetcher, or an html_table or json_list source. NULL when memory is
  * out. The worker must outlive it. */
-MUSTCHECK struct extractor *extractor_new(const struct worker *worker);
+MUSTCHECK
+struct extractor *extractor_new(const struct worker *worker);
 void extractor_free(struct extractor **extractor);
 
 /* How an extraction ended; detail says what was looked for and what was found

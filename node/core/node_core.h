@@ -1,0 +1,175 @@
+/*
+ * node_core.h: what a node decides, with no I/O.
+ *
+ * The life of a batch in a node and of the keys in it: when a transfer
+ * starts, when it is tried again, when the batch closes and with what, when
+ * everything is dropped. Events go in with the time, effects come out; there
+ * is no socket, clock or random source in here, and the only failure that is
+ * not passed in is malloc's. The shell (node.c) and the simulation drive the
+ * same code.
+ *
+ *   node_core_event(core, now, &event);            any number of times
+ *   while (node_core_effect(core, &effect)) ...    until there is no more
+ *   node_core_deadline(core)                       when to send a TICK
+ *
+ * Effects are data, valid until the next node_core_event(), except where a
+ * longer life is promised below.
+ *
+ * A batch:   WORKING --> CLOSING --> gone
+ *   WORKING   its keys wait, fly, or are done. It closes when no key waits or
+ *             flies; early, when half of its keys are done and none ended for
+ *             `close_after`; at the end of `batch_time`; when draining.
+ *   CLOSING   its closing is with the store. What was not done lives on in
+ *             child batches: kept ones here (UNBORN until the closing won),
+ *             others in the ledger, for any node.
+ * A key:     WAITING (may be due later) --> FLYING --> DONE (record, failure)
+ *            or LATER (goes into a child that is not kept).
+ */
+#ifndef CORE_NODE_CORE_H
+#define CORE_NODE_CORE_H
+
+#include "base/clock.h"
+#include "ledger/closing.h"
+#include "pipeline/pipeline.h"
+#include "wire/message.h"
+
+#define NODE_BATCHES_MAX 256 /* held at once; more tasks are handed back */
+#define NODE_CLOSINGS_MAX 32 /* with the store at once; then nothing starts */
+#define NODE_LANES_MAX 1024  /* hosts with a state of their own, per worker */
+
+struct node_core;
+
+enum node_event_type {
+    NODE_EVENT_TICK,    /* time has passed; at the latest at the deadline */
+    NODE_EVENT_MESSAGE, /* from the master, decoded */
+    NODE_EVENT_FETCHED, /* a transfer ended */
+    NODE_EVENT_CLOSED,  /* the store's answer to a closing */
+    NODE_EVENT_STORE,   /* the store waits for its database, or no longer */
+    NODE_EVENT_STOP,    /* SIGTERM: drain, then exit */
+    NODE_EVENT_STORE_GAVE_UP, /* database_wait has passed: exit with 4 */
+};
+
+enum fetch_outcome {
+    FETCH_RECORD,   /* `fields`, in the order of the worker's fields */
+    FETCH_KEYS,     /* of a source: `keys`, checked and each once */
+    FETCH_FAILED,   /* `reason`, and whatever else is known */
+    FETCH_REDIRECT, /* to `url`; counts against the budget of its host */
+};
+
+/* Everything it points at is only valid during the call. */
+struct fetched {
+    uint64_t fetch; /* of the START effect; a cancelled one is ignored */
+    enum fetch_outcome outcome;
+    usec_t wall; /* wall clock, for extracted_time */
+    const struct slice *fields;
+    const struct slice *keys;
+    size_t n_keys;
+    bool more; /* sql: there is another page, after the last key */
+    enum reason reason;
+    int http_status;
+    usec_t retry_after; /* already cut to RETRY_AFTER_MAX; -1: none sent */
+    struct slice detail;
+    struct slice url;
+};
+
+struct node_event {
+    enum node_event_type type;
+    union {
+        const struct message *message;
+        struct fetched fetched;
+        struct {
+            uint64_t closing;
+            struct close_result result;
+        } closed;
+        bool store_waiting;
+    };
+    /* NODE_EVENT_MESSAGE with a welcome: the pipeline in it, which lives
+     * until the core has been given the next welcome or is freed. */
+    const struct pipeline *pipeline;
+};
+
+enum node_effect_type {
+    NODE_EFFECT_SEND,   /* message, to the master */
+    NODE_EFFECT_START,  /* a transfer */
+    NODE_EFFECT_CANCEL, /* a transfer; no FETCHED is wanted for it */
+    NODE_EFFECT_CLOSE,  /* a closing, to the store */
+    NODE_EFFECT_FORGET, /* all transfers are cancelled, all closings that the
+                           store has not begun are to be dropped; answers to
+                           the others are ignored */
+    NODE_EFFECT_EXIT,   /* the process ends with `exit_status` */
+};
+
+struct node_effect {
+    enum node_effect_type type;
+    union {
+        struct message message; /* heartbeats: the shell adds cpu, uptime,
+                                   turns and memory */
+        struct {
+            uint64_t fetch;
+            const struct worker *worker;
+            struct slice key; /* sql sources: "N:KEY", N keys so far, the
+                                 page after KEY ("0:" is the first) */
+            struct slice url; /* what to ask; empty for sql */
+            size_t keys_max;  /* sources: how many keys are wanted; 0: all */
+        } start;
+        uint64_t cancel;
+        struct {
+            uint64_t id;
+            /* Lives until the CLOSED event for `id`, or until the store has
+             * dropped it after FORGET: see node_core_closing_done(). */
+            const struct closing *closing;
+        } close;
+        struct {
+            int status;
+            char why[ERROR_TEXT_BYTES]; /* "" where there is nothing to say */
+        } exit;
+    };
+};
+
+struct node_core_config {
+    const char *name;      /* the node's identity */
+    int64_t incarnation;   /* larger than any before of that name */
+    uint64_t seed;         /* for jitter */
+    const char *ledger_id; /* of the node's database */
+    const char *program;   /* version, host, pid, core: for the hello */
+    const char *host;
+    int64_t pid;
+    int core;
+    const int64_t *crashed_batches;
+    size_t n_crashed;
+    bool serve; /* goes on after a run's end */
+};
+
+/* NULL when memory is out. `config` is copied. */
+MUSTCHECK
+struct node_core *node_core_new(const struct node_core_config *config,
+                                usec_t now);
+void node_core_free(struct node_core **core);
+
+/* ERR_MEMORY leaves the core in a state in which everything it holds is
+ * dropped and it says hello anew: nothing is lost, since nothing that is not
+ * committed counts. The return value is for the log. */
+int node_core_event(struct node_core *core, usec_t now,
+                    const struct node_event *event, struct error *err);
+
+/* The next effect, or false. */
+bool node_core_effect(struct node_core *core, struct node_effect *ret);
+
+/* When the core wants a TICK at the latest; always in the future of the last
+ * event, and never USEC_NEVER. */
+usec_t node_core_deadline(const struct node_core *core);
+
+/* After FORGET: closings that the core still keeps for the store's sake.
+ * The shell calls this for each when the store has let go of it; a CLOSED
+ * event does the same. */
+void node_core_closing_done(struct node_core *core, uint64_t closing);
+
+/* Checks every invariant (for tests and the simulation): CHECKs, returns. */
+void node_core_check(const struct node_core *core);
+
+struct node_core_counts {
+    size_t batches, keys, waiting, flying, closings;
+};
+struct node_core_counts node_core_counts(const struct node_core *core);
+
+#endif
