@@ -27,6 +27,7 @@
 #define MESSAGE_TEXT_BYTES_MAX 512
 #define MESSAGE_PIPELINE_BYTES_MAX (256 * 1024)
 #define TASK_KEYS_MAX 512
+#define TASK_KEY_BYTES_MAX 4096 /* a source's key is a URL */
 #define HEARTBEAT_HELD_MAX 512
 #define HEARTBEAT_SHARES_MAX 64
 #define REPORT_CHILDREN_MAX 64 /* with more, `children_more` is set */
