@@ -1,0 +1,215 @@
+/*
+ * socket.c: see socket.h.
+ *
+ * ZeroMQ's descriptor says "something changed", once. So after each wake-up
+ * ZMQ_EVENTS is asked and the socket drained, again and again, until it has
+ * nothing more; and a drain that stops at its budget makes its own event
+ * active, or the rest would lie there unannounced.
+ */
+#include "wire/socket.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <zmq.h>
+
+#include "wire/message.h"
+
+struct wire_context {
+    void *zmq;
+};
+
+struct wire_socket {
+    void *zmq;
+    struct event *readable; /* PULL, SUB */
+    socket_on_message *on_message;
+    void *on_message_context;
+    int64_t dropped;
+};
+
+struct wire_context *wire_context_new(void)
+{
+    struct wire_context *context = malloc(sizeof *context);
+    if (!context)
+        return NULL;
+    context->zmq = zmq_ctx_new();
+    if (!context->zmq) {
+        free(context);
+        return NULL;
+    }
+    return context;
+}
+
+void wire_context_free(struct wire_context **context)
+{
+    if (!*context)
+        return;
+    while (zmq_ctx_term((*context)->zmq) && errno == EINTR)
+        ;
+    free(*context);
+    *context = NULL;
+}
+
+/* Whether a message can be read now. Asking also makes ZeroMQ do its own
+ * pending work, which may itself make one readable. */
+static bool is_readable(struct wire_socket *socket)
+{
+    int events = 0;
+    size_t size = sizeof events;
+    while (zmq_getsockopt(socket->zmq, ZMQ_EVENTS, &events, &size))
+        if (errno != EINTR)
+            return false;
+    return events & ZMQ_POLLIN;
+}
+
+static void drain(struct wire_socket *socket)
+{
+    for (int n = 0; is_readable(socket); n++) {
+        if (n == SOCKET_MESSAGES_A_TURN) {
+            event_active(socket->readable, EV_READ, 0);
+            return;
+        }
+        zmq_msg_t message;
+        CHECK(zmq_msg_init(&message) == 0);
+        int len = zmq_msg_recv(&message, socket->zmq, ZMQ_DONTWAIT);
+        if (len >= 0 && !zmq_msg_more(&message))
+            socket->on_message(
+                socket->on_message_context,
+                (struct slice){zmq_msg_data(&message), (size_t)len});
+        zmq_msg_close(&message);
+    }
+}
+
+static void on_socket_readable(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd;
+    (void)what;
+    struct wire_socket *socket = context;
+    CHECK(socket->zmq);
+    drain(socket);
+}
+
+static int set_option(struct wire_socket *socket, int option, int value)
+{
+    return zmq_setsockopt(socket->zmq, option, &value, sizeof value);
+}
+
+static int set_options(struct wire_socket *socket)
+{
+    int64_t bytes_max = MESSAGE_BYTES_MAX + NODE_NAME_BYTES + 1;
+    return set_option(socket, ZMQ_LINGER, 0) ||
+           set_option(socket, ZMQ_SNDHWM, SOCKET_QUEUE_MAX) ||
+           set_option(socket, ZMQ_RCVHWM, SOCKET_QUEUE_MAX) ||
+           set_option(socket, ZMQ_RECONNECT_IVL, 100) ||
+           set_option(socket, ZMQ_RECONNECT_IVL_MAX, 5000) ||
+           set_option(socket, ZMQ_HANDSHAKE_IVL, 5000) ||
+           set_option(socket, ZMQ_HEARTBEAT_IVL, 1000) ||
+           set_option(socket, ZMQ_HEARTBEAT_TIMEOUT, 3000) ||
+           zmq_setsockopt(socket->zmq, ZMQ_MAXMSGSIZE, &bytes_max,
+                          sizeof bytes_max);
+}
+
+static int watch(struct wire_socket *socket, struct event_base *base)
+{
+    int fd;
+    size_t size = sizeof fd;
+    if (zmq_getsockopt(socket->zmq, ZMQ_FD, &fd, &size))
+        return -1;
+    socket->readable =
+        event_new(base, fd, EV_READ | EV_PERSIST, on_socket_readable, socket);
+    if (!socket->readable || event_add(socket->readable, NULL))
+        return -1;
+    event_active(socket->readable, EV_READ, 0);
+    return 0;
+}
+
+int wire_socket_new(struct wire_context *context, struct event_base *base,
+                    enum socket_kind kind, socket_on_message *on_message,
+                    void *on_message_context, struct wire_socket **ret,
+                    struct error *err)
+{
+    static const int types[] = {
+        [SOCKET_PULL] = ZMQ_PULL,
+        [SOCKET_PUSH] = ZMQ_PUSH,
+        [SOCKET_PUB] = ZMQ_PUB,
+        [SOCKET_SUB] = ZMQ_SUB,
+    };
+    CHECK((kind == SOCKET_PULL || kind == SOCKET_SUB) == (on_message != NULL));
+    struct wire_socket *socket = calloc(1, sizeof *socket);
+    if (!socket)
+        return error_set(err, ERR_MEMORY, "no memory for a socket");
+    socket->on_message = on_message;
+    socket->on_message_context = on_message_context;
+    socket->zmq = zmq_socket(context->zmq, types[kind]);
+    if (!socket->zmq || set_options(socket) ||
+        (on_message && watch(socket, base))) {
+        error_set(err, ERR_SYSTEM, "no ZeroMQ socket: %s", zmq_strerror(errno));
+        wire_socket_free(&socket, 0);
+        return (int)err->code;
+    }
+    *ret = socket;
+    return 0;
+}
+
+void wire_socket_free(struct wire_socket **socket, int linger_ms)
+{
+    if (!*socket)
+        return;
+    if ((*socket)->readable)
+        event_free((*socket)->readable); /* before its descriptor goes */
+    if ((*socket)->zmq) {
+        set_option(*socket, ZMQ_LINGER, linger_ms);
+        zmq_close((*socket)->zmq);
+    }
+    free(*socket);
+    *socket = NULL;
+}
+
+int wire_socket_bind(struct wire_socket *socket, const char *endpoint,
+                     char *ret_endpoint, struct error *err)
+{
+    if (zmq_bind(socket->zmq, endpoint))
+        return error_set(err, ERR_SYSTEM, "can't bind to %s: %s", endpoint,
+                         zmq_strerror(errno));
+    size_t size = SOCKET_ENDPOINT_BYTES;
+    if (ret_endpoint &&
+        zmq_getsockopt(socket->zmq, ZMQ_LAST_ENDPOINT, ret_endpoint, &size))
+        return error_set(err, ERR_SYSTEM, "no address of %s: %s", endpoint,
+                         zmq_strerror(errno));
+    return 0;
+}
+
+int wire_socket_connect(struct wire_socket *socket, const char *endpoint,
+                        struct error *err)
+{
+    if (zmq_connect(socket->zmq, endpoint))
+        return error_set(err, ERR_SYSTEM, "can't connect to %s: %s", endpoint,
+                         zmq_strerror(errno));
+    if (socket->readable)
+        event_active(socket->readable, EV_READ, 0);
+    return 0;
+}
+
+int wire_socket_subscribe(struct wire_socket *socket, const char *topic,
+                          struct error *err)
+{
+    if (zmq_setsockopt(socket->zmq, ZMQ_SUBSCRIBE, topic, strlen(topic)))
+        return error_set(err, ERR_SYSTEM, "can't subscribe to %s: %s", topic,
+                         zmq_strerror(errno));
+    return 0;
+}
+
+bool wire_socket_send(struct wire_socket *socket, struct slice data)
+{
+    is_readable(socket); /* ZeroMQ takes note of new and lost peers first */
+    while (zmq_send(socket->zmq, data.data, data.len, ZMQ_DONTWAIT) < 0)
+        if (errno != EINTR) {
+            socket->dropped++;
+            return false;
+        }
+    return true;
+}
+
+int64_t wire_socket_dropped(const struct wire_socket *socket)
+{
+    return socket->dropped;
+}
