@@ -1,0 +1,580 @@
+/*
+ * site.c: see site.h.
+ *
+ * An answer is first the good one; the fault then changes it. So a fault never
+ * needs to know how an answer is made.
+ */
+#include "site.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "bomb.h"
+#include "lists.h"
+#include "quotes.h"
+#include "replay.h"
+#include "symbols.h"
+#include "text.h"
+
+#define CHART_PATH "/v8/finance/chart/"
+#define QUOTE_PATH "/quote/"
+#define GARBAGE_BYTES 1200 /* about what a chart answer has */
+
+#define TYPE_JSON "application/json;charset=utf-8"
+#define TYPE_HTML "text/html; charset=UTF-8"
+#define TYPE_TEXT "text/plain; charset=UTF-8"
+#define TYPE_CSV "text/csv; charset=UTF-8"
+
+enum { PURPOSE_JITTER = 2 }; /* a draw beside that of faults.c */
+
+struct site {
+    const struct options *options;
+    struct facts *facts;
+    struct symbols *symbols;
+    struct lists *lists;
+    struct replay *replay; /* NULL: all answers are made */
+    struct journal *journal;
+    struct buffer body;  /* of the answer at hand */
+    struct buffer extra; /* of the answer at hand */
+    struct buffer bomb;  /* empty until asked for */
+};
+
+static int load_symbols(struct site *site, struct error *err)
+{
+    const struct options *options = site->options;
+    if (options->symbols_file)
+        return symbols_new_file(site->facts, options->symbols_file,
+                                &site->symbols, err);
+    if (options->count >= 0)
+        return symbols_new_count(site->facts, (size_t)options->count,
+                                 &site->symbols, err);
+    return symbols_new_facts(site->facts, &site->symbols, err);
+}
+
+static int load(struct site *site, struct error *err)
+{
+    const struct options *options = site->options;
+    if (journal_new(&site->journal, err) || facts_new(&site->facts, err) ||
+        load_symbols(site, err) || lists_new(site->symbols, &site->lists, err))
+        return (int)err->code;
+    if (!options->replay_dir)
+        return 0;
+    struct buffer wiki = BUFFER_EMPTY;
+    if (replay_new(options->replay_dir, &site->replay, &wiki, err))
+        return (int)err->code;
+    lists_take_wiki(site->lists, &wiki);
+    return 0;
+}
+
+int site_new(const struct options *options, struct site **ret_site,
+             struct error *err)
+{
+    struct site *site = calloc(1, sizeof *site);
+    if (!site)
+        return error_set(err, ERR_MEMORY, "out of memory");
+    site->options = options;
+    if (load(site, err)) {
+        site_free(&site);
+        return (int)err->code;
+    }
+    *ret_site = site;
+    return 0;
+}
+
+void site_free(struct site **site)
+{
+    if (!*site)
+        return;
+    buffer_free(&(*site)->body);
+    buffer_free(&(*site)->extra);
+    buffer_free(&(*site)->bomb);
+    replay_free(&(*site)->replay);
+    lists_free(&(*site)->lists);
+    symbols_free(&(*site)->symbols);
+    facts_free(&(*site)->facts);
+    journal_free(&(*site)->journal);
+    free(*site);
+    *site = NULL;
+}
+
+struct journal *site_journal(struct site *site)
+{
+    return site->journal;
+}
+
+/* Step one: what is asked for, by whom, and what goes wrong. */
+
+static enum page fixed_page(const char *path, const char **ret_key)
+{
+    static const struct {
+        const char *path;
+        enum page page;
+        const char *key; /* in the journal; "" for ours */
+    } pages[] = {
+        {"/wiki/List_of_S&P_500_companies", PAGE_WIKI, "wiki"},
+        {"/symbols.json", PAGE_SYMBOLS_JSON, "symbols"},
+        {"/symbols.txt", PAGE_SYMBOLS_TEXT, "symbols"},
+        {"/symbols.csv", PAGE_SYMBOLS_CSV, "symbols"},
+        {"/origin/log", PAGE_LOG, ""},
+        {"/origin/reset", PAGE_RESET, ""},
+        {"/origin/health", PAGE_HEALTH, ""},
+    };
+    for (size_t i = 0; i < sizeof pages / sizeof *pages; i++) {
+        if (!strcmp(path, pages[i].path)) {
+            *ret_key = pages[i].key;
+            return pages[i].page;
+        }
+    }
+    return PAGE_NONE;
+}
+
+/* A key is one part of a path; a slash in it must come as %2F. */
+static enum page keyed_page(char *path, const char **ret_key)
+{
+    enum page page;
+    char *key;
+    if (!strncmp(path, CHART_PATH, strlen(CHART_PATH))) {
+        page = PAGE_CHART;
+        key = path + strlen(CHART_PATH);
+    } else if (!strncmp(path, QUOTE_PATH, strlen(QUOTE_PATH))) {
+        page = PAGE_QUOTE;
+        key = path + strlen(QUOTE_PATH);
+        size_t len = strlen(key);
+        if (len && key[len - 1] == '/') /* the real one has it */
+            key[len - 1] = '\0';
+    } else {
+        return PAGE_NONE;
+    }
+    if (!*key || strchr(key, '/'))
+        return PAGE_NONE;
+    if (!text_percent_decode(key) || strlen(key) >= SYMBOL_BYTES_MAX)
+        return PAGE_BAD_KEY;
+    *ret_key = key;
+    return page;
+}
+
+static void find_page(const char *target, struct visit *visit)
+{
+    char path[HTTP_TARGET_BYTES_MAX];
+    const char *key = "";
+    strcpy(path, target); /* of the same size */
+    path[strcspn(path, "?#")] = '\0';
+    visit->page = keyed_page(path, &key);
+    if (visit->page == PAGE_NONE && text_percent_decode(path))
+        visit->page = fixed_page(path, &key);
+    strcpy(visit->key, key); /* shorter than SYMBOL_BYTES_MAX: keyed_page() */
+}
+
+/* Does the query have this part, such as r=1? */
+static bool query_has(const char *target, const char *part)
+{
+    const char *query = strchr(target, '?');
+    size_t len = strlen(part);
+    while (query) {
+        query++;
+        if (!strncmp(query, part, len) && (!query[len] || query[len] == '&'))
+            return true;
+        query = strchr(query, '&');
+    }
+    return false;
+}
+
+/* Yahoo turns away what says it is a library. */
+static bool library_agent(const char *agent)
+{
+    static const char *const starts[] = {
+        "curl/",     "libcurl",      "python-requests", "python-urllib",
+        "python/",   "python-httpx", "aiohttp",         "go-http-client",
+        "java/",     "okhttp",       "wget/",           "axios/",
+        "node-fetch"};
+    for (size_t i = 0; i < sizeof starts / sizeof *starts; i++)
+        if (!strncasecmp(agent, starts[i], strlen(starts[i])))
+            return true;
+    return false;
+}
+
+static bool agent_refused(const struct site *site, const char *agent,
+                          enum page page)
+{
+    if (!site->options->user_agent_check)
+        return false;
+    if (page == PAGE_WIKI)
+        return !*agent;
+    if (page == PAGE_CHART || page == PAGE_QUOTE)
+        return !*agent || library_agent(agent);
+    return false;
+}
+
+static usec_t delay_of(const struct site *site, const struct visit *visit,
+                       uint64_t nth)
+{
+    const struct options *options = site->options;
+    usec_t delay = options->latency;
+    if (visit->page == PAGE_WIKI && options->wiki_latency != USEC_NEVER)
+        delay = options->wiki_latency;
+    if (options->jitter)
+        delay += (usec_t)((double)options->jitter *
+                          faults_draw(options->seed, visit->key, nth,
+                                      PURPOSE_JITTER));
+    if (visit->fault == FAULT_SLOW)
+        delay += options->slow;
+    return delay;
+}
+
+void site_begin(struct site *site, const struct http_request *request,
+                usec_t now, struct visit *visit)
+{
+    find_page(request->target, visit);
+    visit->fault = FAULT_NONE;
+    visit->delay = 0;
+    visit->journaled = *visit->key;
+    bool post = !strcmp(request->method, "POST");
+    if (strcmp(request->method, "GET") != 0 &&
+        !(post && visit->page == PAGE_RESET)) {
+        visit->page = PAGE_BAD_METHOD;
+        visit->journaled = false;
+    }
+    if (!visit->journaled)
+        return;
+    uint64_t nth = journal_begin(site->journal, visit->key, now);
+    bool is_symbol = visit->page == PAGE_CHART || visit->page == PAGE_QUOTE;
+    if (agent_refused(site, request->user_agent, visit->page)) {
+        visit->yahoo = is_symbol;
+        visit->page = PAGE_BAD_AGENT;
+    } else {
+        visit->fault = faults_pick(site->options->faults, site->options->seed,
+                                   visit->key, nth, is_symbol);
+        if (visit->fault == FAULT_REDIRECT && query_has(request->target, "r=1"))
+            visit->fault = FAULT_NONE;
+    }
+    journal_injected(site->journal, visit->key, visit->fault);
+    visit->delay = delay_of(site, visit, nth);
+}
+
+/* Step two: the good answer. */
+
+static void set_text(struct answer *answer, int status, const char *type,
+                     const char *text)
+{
+    answer->status = status;
+    answer->type = type;
+    answer->body = slice_of(text);
+    answer->body_lasts = true;
+    answer->gzip = false;
+}
+
+static void set_body(struct site *site, struct answer *answer, const char *type)
+{
+    if (site->body.failed) {
+        set_text(answer, 500, TYPE_TEXT, "out of memory\n");
+        return;
+    }
+    answer->status = 200;
+    answer->type = type;
+    answer->body = buffer_slice(&site->body);
+    answer->body_lasts = false;
+    answer->gzip = false;
+}
+
+static void set_not_found(struct answer *answer, enum page page)
+{
+    if (page == PAGE_CHART)
+        set_text(answer, 404, TYPE_JSON, quotes_not_found);
+    else
+        set_text(answer, 404, TYPE_HTML,
+                 "<!DOCTYPE html>\n<title>Not Found</title>\n"
+                 "<p>There is nothing here.</p>\n");
+}
+
+static void answer_list(struct site *site, enum list_kind kind, bool gzip,
+                        const char *type, struct answer *answer)
+{
+    struct error err = ERROR_NONE;
+    struct slice page;
+    if (lists_page(site->lists, kind, gzip, &page, &err)) {
+        buffer_append_text(&site->body, err.text);
+        set_body(site, answer, TYPE_TEXT);
+        answer->status = 500;
+        return;
+    }
+    answer->status = 200;
+    answer->type = type;
+    answer->gzip = gzip;
+    answer->body = page;
+    answer->body_lasts = true;
+}
+
+static const char *type_of_recorded(struct slice body)
+{
+    char first = body.len ? body.data[0] : '\0';
+    if (first == '{' || first == '[')
+        return TYPE_JSON;
+    return first == '<' ? TYPE_HTML : TYPE_TEXT;
+}
+
+static void answer_recorded(const struct site *site, const struct visit *visit,
+                            struct answer *answer)
+{
+    enum replay_kind kind =
+        visit->page == PAGE_CHART ? REPLAY_CHART : REPLAY_QUOTE;
+    if (!replay_find(site->replay, kind, visit->key, &answer->status,
+                     &answer->body)) {
+        set_not_found(answer, visit->page);
+        return;
+    }
+    answer->type = type_of_recorded(answer->body);
+    answer->body_lasts = true;
+}
+
+static void answer_quote(struct site *site, const struct visit *visit,
+                         enum quote_field field, struct answer *answer)
+{
+    struct symbol symbol = {visit->key, visit->key, ""};
+    if (field == QUOTE_PRICE && site->replay) {
+        answer_recorded(site, visit, answer);
+        return;
+    }
+    if (!symbols_find(site->symbols, visit->key, &symbol) &&
+        !(field != QUOTE_PRICE && site->replay)) {
+        set_not_found(answer, visit->page);
+        return;
+    }
+    char price[PRICE_BYTES_MAX];
+    facts_price(site->facts, visit->key, price);
+    if (visit->page == PAGE_CHART)
+        quotes_chart(&site->body, visit->key, symbol.name, price, field);
+    else
+        quotes_page(&site->body, visit->key, symbol.name, price, field);
+    set_body(site, answer, visit->page == PAGE_CHART ? TYPE_JSON : TYPE_HTML);
+}
+
+static void answer_journal(struct site *site, bool keys, struct answer *answer)
+{
+    journal_print(site->journal, keys, &site->body);
+    set_body(site, answer, TYPE_JSON);
+}
+
+static void answer_page(struct site *site, const struct http_request *request,
+                        const struct visit *visit, struct answer *answer)
+{
+    switch (visit->page) {
+    case PAGE_WIKI:
+        answer_list(site, LIST_WIKI, request->gzip, TYPE_HTML, answer);
+        break;
+    case PAGE_SYMBOLS_JSON:
+        answer_list(site, LIST_JSON, request->gzip, TYPE_JSON, answer);
+        break;
+    case PAGE_SYMBOLS_TEXT:
+        answer_list(site, LIST_TEXT, request->gzip, TYPE_TEXT, answer);
+        break;
+    case PAGE_SYMBOLS_CSV:
+        answer_list(site, LIST_CSV, request->gzip, TYPE_CSV, answer);
+        break;
+    case PAGE_CHART:
+    case PAGE_QUOTE:
+        answer_quote(site, visit, QUOTE_PRICE, answer);
+        break;
+    case PAGE_LOG:
+        answer_journal(site, !query_has(request->target, "keys=0"), answer);
+        break;
+    case PAGE_RESET:
+        journal_reset(site->journal);
+        set_text(answer, 200, TYPE_JSON, "{\"reset\":true}\n");
+        break;
+    case PAGE_HEALTH:
+        set_text(answer, 200, TYPE_JSON, "{\"status\":\"ok\"}\n");
+        break;
+    case PAGE_NONE:
+        set_not_found(answer, visit->page);
+        break;
+    case PAGE_BAD_KEY:
+        set_text(answer, 400, TYPE_TEXT, "The key can't be read.\n");
+        break;
+    case PAGE_BAD_METHOD:
+        set_text(answer, 405, TYPE_TEXT, "Only GET is answered here.\n");
+        break;
+    case PAGE_BAD_AGENT:
+        if (visit->yahoo)
+            set_text(answer, 429, TYPE_TEXT, "Edge: Too Many Requests");
+        else
+            set_text(answer, 403, TYPE_TEXT,
+                     "Please say in a User-Agent who you are.\n");
+        break;
+    }
+}
+
+/* Step two, and what the fault makes of it. */
+
+static void answer_without_field(struct site *site,
+                                 const struct http_request *request,
+                                 const struct visit *visit,
+                                 struct answer *answer)
+{
+    bool null = visit->fault == FAULT_NULL_FIELD;
+    site->body.len = 0;
+    switch (visit->page) {
+    case PAGE_CHART:
+    case PAGE_QUOTE:
+        answer_quote(site, visit, null ? QUOTE_NULL : QUOTE_NO_FIELD, answer);
+        break;
+    case PAGE_WIKI:
+        answer_list(site, null ? LIST_WIKI_NO_ROWS : LIST_WIKI_NO_TABLE,
+                    request->gzip, TYPE_HTML, answer);
+        break;
+    default: /* the other lists: empty */
+        set_text(answer, 200, answer->type,
+                 visit->page == PAGE_SYMBOLS_JSON ? "[]\n" : "");
+    }
+}
+
+static void garble(struct site *site, const struct visit *visit,
+                   struct answer *answer)
+{
+    const char *type = answer->type;
+    uint64_t noise = text_hash(visit->key);
+    site->body.len = 0;
+    for (int i = 0; i < GARBAGE_BYTES; i += (int)sizeof noise) {
+        noise = text_mix(noise + 1);
+        buffer_append(&site->body, &noise, sizeof noise);
+    }
+    set_body(site, answer, type);
+}
+
+static void set_bomb(struct site *site, struct answer *answer)
+{
+    struct error err = ERROR_NONE;
+    if (!site->bomb.len && bomb_make(&site->bomb, &err)) {
+        buffer_free(&site->bomb);
+        set_text(answer, 500, TYPE_TEXT, "out of memory\n");
+        return;
+    }
+    answer->status = 200;
+    answer->gzip = true;
+    answer->body = buffer_slice(&site->bomb);
+    answer->body_lasts = true;
+}
+
+static void set_redirect(struct site *site, const char *target,
+                         struct answer *answer, bool again)
+{
+    set_text(answer, 302, TYPE_TEXT, "");
+    buffer_append_text(&site->extra, "Location: ");
+    buffer_append_text(&site->extra, target);
+    if (again)
+        buffer_append_text(&site->extra, strchr(target, '?') ? "&r=1" : "?r=1");
+    buffer_append_text(&site->extra, "\r\n");
+}
+
+static void set_status_fault(struct site *site, const struct visit *visit,
+                             struct answer *answer)
+{
+    switch (visit->fault) {
+    case FAULT_403:
+        set_text(answer, 403, TYPE_TEXT, "Forbidden\n");
+        break;
+    case FAULT_404:
+        set_not_found(answer, visit->page);
+        break;
+    case FAULT_429_RETRY_AFTER:
+        buffer_printf(&site->extra, "Retry-After: %u\r\n",
+                      site->options->retry_after_s);
+        set_text(answer, 429, TYPE_TEXT, "Too Many Requests\r\n");
+        break;
+    case FAULT_429:
+        set_text(answer, 429, TYPE_TEXT, "Too Many Requests\r\n");
+        break;
+    case FAULT_TOO_MANY_200:
+        set_text(answer, 200, TYPE_TEXT, "Too Many Requests\r\n");
+        break;
+    case FAULT_500:
+        set_text(answer, 500, TYPE_TEXT, "Internal Server Error\n");
+        break;
+    case FAULT_503:
+        set_text(answer, 503, TYPE_TEXT, "Service Unavailable\n");
+        break;
+    default:
+        CHECK(!"a fault that is a status");
+    }
+}
+
+static void set_wrong_type(struct answer *answer)
+{
+    if (!strcmp(answer->type, TYPE_HTML))
+        set_text(answer, 200, TYPE_JSON, "{}\n");
+    else
+        set_text(answer, 200, TYPE_HTML,
+                 "<!DOCTYPE html>\n<title>Consent</title>\n"
+                 "<p>Before you continue</p>\n");
+}
+
+static void inject(struct site *site, const struct http_request *request,
+                   const struct visit *visit, struct answer *answer)
+{
+    switch (visit->fault) {
+    case FAULT_NONE:
+    case FAULT_SLOW:
+        break;
+    case FAULT_RESET:
+        answer->delivery = DELIVER_RESET;
+        break;
+    case FAULT_CLOSE:
+        answer->delivery = DELIVER_CLOSE;
+        break;
+    case FAULT_STALL:
+        answer->delivery = DELIVER_STALL;
+        break;
+    case FAULT_TRUNCATED:
+        answer->delivery = DELIVER_TRUNCATED;
+        break;
+    case FAULT_DRIP:
+        answer->delivery = DELIVER_DRIP;
+        break;
+    case FAULT_HUGE:
+        set_text(answer, 200, answer->type, "");
+        answer->delivery = DELIVER_STREAM;
+        answer->stream_bytes = site->options->huge_bytes;
+        break;
+    case FAULT_GARBAGE:
+        garble(site, visit, answer);
+        break;
+    case FAULT_GZIP_BOMB:
+        set_bomb(site, answer);
+        break;
+    case FAULT_WRONG_TYPE:
+        set_wrong_type(answer);
+        break;
+    case FAULT_NO_FIELD:
+    case FAULT_NULL_FIELD:
+        answer_without_field(site, request, visit, answer);
+        break;
+    case FAULT_REDIRECT:
+        set_redirect(site, request->target, answer, true);
+        break;
+    case FAULT_REDIRECT_LOOP:
+        set_redirect(site, request->target, answer, false);
+        break;
+    case FAULT_REDIRECT_FILE:
+        set_redirect(site, "file:///etc/passwd", answer, false);
+        break;
+    default:
+        set_status_fault(site, visit, answer);
+    }
+}
+
+void site_answer(struct site *site, const struct http_request *request,
+                 const struct visit *visit, struct answer *answer)
+{
+    buffer_clear(&site->body);
+    buffer_clear(&site->extra);
+    *answer = (struct answer){.delivery = DELIVER_PLAIN};
+    answer_page(site, request, visit, answer);
+    inject(site, request, visit, answer);
+    answer->extra = buffer_text(&site->extra);
+}
+
+void site_refuse(int status, struct answer *answer)
+{
+    *answer = (struct answer){.delivery = DELIVER_PLAIN, .extra = ""};
+    set_text(answer, status, TYPE_TEXT, "The request can't be read.\n");
+}
