@@ -13,7 +13,8 @@ void check_failed(const char *file, int line, const char *function,
     abort();
 }
 
-int error_set(struct error *err, enum error_code code, const char *format, ...)
+/* The names are in parentheses because they are macros, too. */
+int(error_set)(struct error *err, enum error_code code, const char *format, ...)
 {
     CHECK(code != ERR_NONE);
     if (err->code != ERR_NONE)
@@ -26,7 +27,7 @@ int error_set(struct error *err, enum error_code code, const char *format, ...)
     return (int)err->code;
 }
 
-int error_context(struct error *err, const char *format, ...)
+int(error_context)(struct error *err, const char *format, ...)
 {
     CHECK(err->code != ERR_NONE);
     char context[ERROR_TEXT_BYTES / 2];

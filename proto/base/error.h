@@ -71,6 +71,17 @@ int error_set(struct error *err, enum error_code code, const char *format, ...)
 /* Puts "CONTEXT: " in front of the text; returns the code. */
 int error_context(struct error *err, const char *format, ...) PRINTF_LIKE(2, 3);
 
+/* Neither returns 0. Compilers and analyzers that know it do not take what a
+ * function returns by `return error_set(...)` for a success. */
+static inline int error_nonzero(int code)
+{
+    if (code == 0)
+        __builtin_unreachable();
+    return code;
+}
+#define error_set(...) error_nonzero(error_set(__VA_ARGS__))
+#define error_context(...) error_nonzero(error_context(__VA_ARGS__))
+
 /* The list's text for a code, for instance "bad usage". */
 const char *error_code_text(enum error_code code);
 enum error_kind error_code_kind(enum error_code code);
