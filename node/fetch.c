@@ -1,0 +1,449 @@
+/*
+ * fetch.c: see fetch.h. One transfer's way through this file:
+ *
+ *   fetch_start() takes an idle handle (or makes one) and queues it;
+ *   begin() knows the host's address and gives the handle to its shard;
+ *   on_socket_event() and on_shard_timer() drive the shard;
+ *   reap() takes finished transfers out of it, and finish() reports them.
+ *
+ * A handle stays with its shard for life, so that it finds the connections
+ * that it left there. libcurl forgets a connection's socket between
+ * transfers; the loop's registration of it is kept (sockets.c), which saves
+ * two system calls a request.
+ */
+#include "fetch.h"
+
+#include <curl/curl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <uthash.h>
+#include <utlist.h>
+
+#include "base/buffer.h"
+#include "extract.h"
+#include "fetch_options.h"
+#include "pipeline/template.h"
+#include "resolve.h"
+#include "sockets.h"
+
+struct shard {
+    struct fetch_pool *pool;
+    CURLM *multi;
+    struct event *timer;
+    size_t n_handles;
+    struct shard *next;
+};
+
+enum handle_state {
+    HANDLE_IDLE,    /* in pool->idle */
+    HANDLE_WAITING, /* in pool->waiting, for its host's address */
+    HANDLE_FLYING,  /* in its shard's multi handle */
+};
+
+struct handle {
+    enum handle_state state;
+    struct shard *shard;
+    CURL *easy;
+    uint64_t id;
+    const struct request *request;  /* of the current or last transfer */
+    const struct request *optioned; /* whose options are set on `easy` */
+    struct transfer transfer;       /* what the callbacks fill */
+    struct curl_slist *resolve;     /* this transfer's CURLOPT_RESOLVE */
+    char url[URL_BYTES_MAX + 1];
+    struct handle *prev, *next; /* in idle or waiting */
+    UT_hash_handle hh;          /* in pool->busy, by id */
+};
+
+/* The addresses that a shard was last told for a host. */
+struct told {
+    char key[300]; /* shard pointer and host:port */
+    int64_t number;
+    UT_hash_handle hh;
+};
+
+struct fetch_pool {
+    struct event_base *base;
+    fetch_on_done *on_done;
+    void *context;
+    struct resolver *resolver;
+    struct sockets *sockets;
+    CURLSH *share; /* TLS sessions */
+    struct shard *shards;
+    struct handle *idle; /* the last used first: its connection is warm */
+    struct handle *waiting;
+    struct handle *busy; /* by id: waiting and flying */
+    struct told *told;
+    struct event *begin; /* waiting handles are to be looked at */
+    int64_t bytes;
+};
+
+static void reap(struct shard *shard);
+
+/* ---- the loop and libcurl's shards ---- */
+
+static void on_shard_timer(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd;
+    (void)what;
+    struct shard *shard = context;
+    CHECK(shard->multi);
+    int running;
+    curl_multi_socket_action(shard->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+    reap(shard);
+}
+
+static void on_socket_ready(void *context, int fd, int curl_events)
+{
+    struct shard *shard = context;
+    CHECK(shard->multi);
+    int running;
+    curl_multi_socket_action(shard->multi, fd, curl_events, &running);
+    reap(shard);
+}
+
+static int on_curl_timer(CURLM *multi, long timeout_ms, void *context)
+{
+    (void)multi;
+    struct shard *shard = context;
+    if (timeout_ms < 0)
+        return event_del(shard->timer);
+    struct timeval after = {timeout_ms / 1000, (timeout_ms % 1000) * 1000};
+    return event_add(shard->timer, &after);
+}
+
+static int on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *context,
+                          void *unused)
+{
+    (void)easy;
+    (void)unused;
+    struct shard *shard = context;
+    return sockets_watch(shard->pool->sockets, fd, what, shard) ? 0 : -1;
+}
+
+static struct shard *shard_new(struct fetch_pool *pool)
+{
+    struct shard *shard = calloc(1, sizeof *shard);
+    if (!shard)
+        return NULL;
+    shard->pool = pool;
+    shard->multi = curl_multi_init();
+    shard->timer = evtimer_new(pool->base, on_shard_timer, shard);
+    if (!shard->multi || !shard->timer) {
+        curl_multi_cleanup(shard->multi);
+        if (shard->timer)
+            event_free(shard->timer);
+        free(shard);
+        return NULL;
+    }
+    curl_multi_setopt(shard->multi, CURLMOPT_SOCKETFUNCTION, on_curl_socket);
+    curl_multi_setopt(shard->multi, CURLMOPT_SOCKETDATA, shard);
+    curl_multi_setopt(shard->multi, CURLMOPT_TIMERFUNCTION, on_curl_timer);
+    curl_multi_setopt(shard->multi, CURLMOPT_TIMERDATA, shard);
+    /* Otherwise libcurl closes warm connections when few are in use. */
+    curl_multi_setopt(shard->multi, CURLMOPT_MAXCONNECTS,
+                      (long)FETCH_SHARD_MAX + 16);
+    curl_multi_setopt(shard->multi, CURLMOPT_PIPELINING, CURLPIPE_NOTHING);
+    LL_PREPEND(pool->shards, shard);
+    return shard;
+}
+
+/* ---- handles ---- */
+
+static struct shard *shard_with_room(struct fetch_pool *pool)
+{
+    struct shard *shard = pool->shards; /* only the newest may have room */
+    if (!shard || shard->n_handles == FETCH_SHARD_MAX)
+        shard = shard_new(pool);
+    return shard;
+}
+
+static struct handle *handle_new(struct fetch_pool *pool)
+{
+    struct shard *shard = shard_with_room(pool);
+    struct handle *handle = shard ? calloc(1, sizeof *handle) : NULL;
+    if (!handle)
+        return NULL;
+    handle->easy = curl_easy_init();
+    if (!handle->easy) {
+        free(handle);
+        return NULL;
+    }
+    handle->shard = shard;
+    shard->n_handles++;
+    curl_easy_setopt(handle->easy, CURLOPT_PRIVATE, handle);
+    return handle;
+}
+
+static void handle_free(struct handle *handle)
+{
+    curl_easy_cleanup(handle->easy);
+    curl_slist_free_all(handle->resolve);
+    transfer_free(&handle->transfer);
+    free(handle);
+}
+
+static void handle_to_idle(struct fetch_pool *pool, struct handle *handle)
+{
+    CHECK(handle->state != HANDLE_IDLE);
+    if (handle->state == HANDLE_FLYING)
+        curl_multi_remove_handle(handle->shard->multi, handle->easy);
+    else
+        DL_DELETE(pool->waiting, handle);
+    HASH_DEL(pool->busy, handle);
+    if (handle->transfer.body.capacity > FETCH_BUFFER_KEEP)
+        buffer_free(&handle->transfer.body);
+    handle->state = HANDLE_IDLE;
+    DL_PREPEND(pool->idle, handle);
+}
+
+/* ---- the end of a transfer ---- */
+
+/* The answer is given before the handle is idle again, since it points into
+ * the handle's buffer. on_done may start other transfers: those take other
+ * handles. */
+static void finish(struct fetch_pool *pool, struct handle *handle,
+                   const struct fetch_answer *answer)
+{
+    pool->on_done(pool->context, handle->id, answer);
+    handle_to_idle(pool, handle);
+}
+
+static void finish_failed(struct fetch_pool *pool, struct handle *handle,
+                          enum reason reason, const char *why)
+{
+    struct fetch_answer answer = {.reason = reason, .retry_after = -1};
+    snprintf(answer.detail, sizeof answer.detail, "%.*s",
+             FETCH_DETAIL_BYTES - 1, why);
+    finish(pool, handle, &answer);
+}
+
+static void finish_flying(struct fetch_pool *pool, struct handle *handle,
+                          CURLcode code)
+{
+    struct fetch_answer answer;
+    transfer_answer(&handle->transfer, handle->easy, code, &answer);
+    curl_off_t bytes = 0;
+    curl_easy_getinfo(handle->easy, CURLINFO_SIZE_DOWNLOAD_T, &bytes);
+    pool->bytes += bytes;
+    finish(pool, handle, &answer);
+}
+
+static void reap(struct shard *shard)
+{
+    struct fetch_pool *pool = shard->pool;
+    CURLMsg *message;
+    int left;
+    while ((message = curl_multi_info_read(shard->multi, &left))) {
+        if (message->msg != CURLMSG_DONE)
+            continue;
+        CURLcode code = message->data.result; /* gone after the removal */
+        struct handle *handle = NULL;
+        curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &handle);
+        CHECK(handle && handle->state == HANDLE_FLYING);
+        finish_flying(pool, handle, code);
+    }
+}
+
+/* ---- the beginning of a transfer ---- */
+
+/* Tells the handle's shard the host's addresses, unless it knows them. */
+static bool tell_addresses(struct fetch_pool *pool, struct handle *handle,
+                           const char *host_port,
+                           const struct resolved *resolved)
+{
+    curl_easy_setopt(handle->easy, CURLOPT_RESOLVE, NULL);
+    curl_slist_free_all(handle->resolve);
+    handle->resolve = NULL;
+    if (resolved->number == 0) /* an address needs no look-up */
+        return true;
+    char key[sizeof pool->told->key];
+    snprintf(key, sizeof key, "%p %s", (void *)handle->shard, host_port);
+    struct told *told = NULL;
+    HASH_FIND_STR(pool->told, key, told);
+    if (told && told->number == resolved->number)
+        return true;
+    if (!told) {
+        if (!(told = calloc(1, sizeof *told)))
+            return false;
+        memcpy(told->key, key, sizeof key);
+        HASH_ADD_STR(pool->told, key, told);
+    }
+    told->number = resolved->number;
+    char line[sizeof key + RESOLVE_ADDRESS_BYTES];
+    snprintf(line, sizeof line, "%s:%s", host_port, resolved->addresses);
+    handle->resolve = curl_slist_append(NULL, line);
+    return handle->resolve && curl_easy_setopt(handle->easy, CURLOPT_RESOLVE,
+                                               handle->resolve) == CURLE_OK;
+}
+
+static bool set_options(struct fetch_pool *pool, struct handle *handle)
+{
+    if (handle->optioned != handle->request) {
+        curl_easy_reset(handle->easy);
+        curl_easy_setopt(handle->easy, CURLOPT_PRIVATE, handle);
+        if (!transfer_options(&handle->transfer, handle->easy, handle->request,
+                              pool->share) ||
+            !sockets_options(pool->sockets, handle->easy))
+            return false;
+        handle->optioned = handle->request;
+    }
+    return curl_easy_setopt(handle->easy, CURLOPT_URL, handle->url) == CURLE_OK;
+}
+
+static void fly(struct fetch_pool *pool, struct handle *handle,
+                const char *host_port, const struct resolved *resolved)
+{
+    transfer_begin(&handle->transfer);
+    if (!set_options(pool, handle) ||
+        !tell_addresses(pool, handle, host_port, resolved) ||
+        curl_multi_add_handle(handle->shard->multi, handle->easy)) {
+        handle->optioned = NULL;
+        finish_failed(pool, handle, REASON_INTERNAL,
+                      "no memory for a transfer");
+        return;
+    }
+    DL_DELETE(pool->waiting, handle);
+    handle->state = HANDLE_FLYING;
+}
+
+static void begin(struct fetch_pool *pool, struct handle *handle, usec_t now)
+{
+    struct buffer *host_port = &pool->host_port;
+    buffer_clear(host_port);
+    if (!url_host(slice_of(handle->url), host_port)) {
+        finish_failed(pool, handle, REASON_BAD_KEY, "no http or https URL");
+        return;
+    }
+    const char *colon = strrchr(host_port->data, ':');
+    struct slice host = {host_port->data, (size_t)(colon - host_port->data)};
+    struct resolved resolved;
+    if (!resolver_ask(pool->resolver, host, now, &resolved))
+        return; /* on_resolved() looks again */
+    if (resolved.addresses)
+        fly(pool, handle, host_port->data, &resolved);
+    else
+        finish_failed(pool, handle, REASON_DNS, resolved.error);
+}
+
+/* Handles that wait for the same unresolved host are all looked at again when
+ * any answer comes: few do, and only at the start. */
+static void on_begin(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd;
+    (void)what;
+    struct fetch_pool *pool = context;
+    usec_t now = clock_monotonic();
+    struct handle *handle, *next;
+    DL_FOREACH_SAFE (pool->waiting, handle, next) {
+        begin(pool, handle, now);
+    }
+}
+
+static void on_resolved(void *context)
+{
+    struct fetch_pool *pool = context;
+    event_active(pool->begin, EV_TIMEOUT, 0);
+}
+
+int fetch_start(struct fetch_pool *pool, uint64_t id,
+                const struct request *request, struct slice url,
+                struct error *err)
+{
+    if (url.len > URL_BYTES_MAX)
+        return error_set(err, ERR_LIMIT, "a URL of %zu bytes", url.len);
+    struct handle *handle = pool->idle;
+    if (handle)
+        DL_DELETE(pool->idle, handle);
+    else if (!(handle = handle_new(pool)))
+        return error_set(err, ERR_MEMORY, "no memory for a transfer");
+    handle->state = HANDLE_WAITING;
+    handle->id = id;
+    handle->request = request;
+    memcpy(handle->url, url.data, url.len);
+    handle->url[url.len] = '\0';
+    DL_APPEND(pool->waiting, handle);
+    HASH_ADD(hh, pool->busy, id, sizeof id, handle);
+    event_active(pool->begin, EV_TIMEOUT, 0);
+    return 0;
+}
+
+void fetch_cancel(struct fetch_pool *pool, uint64_t id)
+{
+    struct handle *handle = NULL;
+    HASH_FIND(hh, pool->busy, &id, sizeof id, handle);
+    if (handle)
+        handle_to_idle(pool, handle);
+}
+
+void fetch_cancel_all(struct fetch_pool *pool)
+{
+    struct handle *handle, *next;
+    HASH_ITER (hh, pool->busy, handle, next) {
+        handle_to_idle(pool, handle);
+    }
+}
+
+int64_t fetch_bytes(const struct fetch_pool *pool)
+{
+    return pool->bytes;
+}
+
+/* ---- the pool ---- */
+
+int fetch_pool_new(struct event_base *base, fetch_on_done *on_done,
+                   void *context, struct fetch_pool **ret, struct error *err)
+{
+    if (curl_global_init(CURL_GLOBAL_DEFAULT))
+        return error_set(err, ERR_SYSTEM, "libcurl can't be initialised");
+    struct fetch_pool *pool = calloc(1, sizeof *pool);
+    if (!pool)
+        return error_set(err, ERR_MEMORY, "no memory for transfers");
+    pool->base = base;
+    pool->on_done = on_done;
+    pool->context = context;
+    pool->begin = event_new(base, -1, 0, on_begin, pool);
+    pool->resolver = resolver_new(base, on_resolved, pool);
+    pool->sockets = sockets_new(base, on_socket_ready);
+    pool->share = curl_share_init();
+    if (!pool->begin || !pool->resolver || !pool->sockets || !pool->share) {
+        fetch_pool_free(&pool);
+        return error_set(err, ERR_MEMORY, "no memory for transfers");
+    }
+    curl_share_setopt(pool->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
+    *ret = pool;
+    return 0;
+}
+
+/* Everything of libcurl goes before the sockets it still watches. */
+void fetch_pool_free(struct fetch_pool **ptr)
+{
+    struct fetch_pool *pool = *ptr;
+    if (!pool)
+        return;
+    fetch_cancel_all(pool);
+    struct handle *handle, *next_handle;
+    DL_FOREACH_SAFE (pool->idle, handle, next_handle) {
+        handle_free(handle);
+    }
+    struct shard *shard, *next_shard;
+    LL_FOREACH_SAFE (pool->shards, shard, next_shard) {
+        curl_multi_cleanup(shard->multi);
+        event_free(shard->timer);
+        free(shard);
+    }
+    struct told *told, *next_told;
+    HASH_ITER (hh, pool->told, told, next_told) {
+        HASH_DEL(pool->told, told);
+        free(told);
+    }
+    if (pool->share)
+        curl_share_cleanup(pool->share);
+    sockets_free(&pool->sockets);
+    resolver_free(&pool->resolver);
+    if (pool->begin)
+        event_free(pool->begin);
+    buffer_free(&pool->host_port);
+    free(pool);
+    *ptr = NULL;
+    curl_global_cleanup();
+}

@@ -1,0 +1,38 @@
+/*
+ * fetch_options.h: one transfer's options, its body, and what its end means.
+ *
+ * The part of fetching that knows HTTP: which options protect us, when a body
+ * is too large, and which status or libcurl error is which reason.
+ */
+#ifndef NODE_FETCH_OPTIONS_H
+#define NODE_FETCH_OPTIONS_H
+
+#include <curl/curl.h>
+
+#include "base/buffer.h"
+#include "fetch.h"
+
+/* What libcurl's callbacks fill during a transfer. */
+struct transfer {
+    const struct request *request;
+    struct buffer body;
+    bool too_large; /* it was ended for the size of its body */
+    bool denied;    /* it was ended for its address */
+    bool out_of_memory;
+    struct curl_slist *headers; /* set once by transfer_options() */
+};
+
+/* Sets everything but the URL. False when memory is out. */
+bool transfer_options(struct transfer *transfer, CURL *easy,
+                      const struct request *request, CURLSH *share);
+
+/* Before each transfer. */
+void transfer_begin(struct transfer *transfer);
+
+/* After it: what it brought. `answer` points into the transfer and `easy`. */
+void transfer_answer(struct transfer *transfer, CURL *easy, CURLcode code,
+                     struct fetch_answer *answer);
+
+void transfer_free(struct transfer *transfer);
+
+#endif
