@@ -83,8 +83,11 @@ struct node_event {
         } closed;
         bool store_waiting;
     };
-    /* NODE_EVENT_MESSAGE with a welcome: the pipeline in it, which lives
-     * until the core has been given the next welcome or is freed. */
+    /* NODE_EVENT_MESSAGE with a welcome: the pipeline in it. The core may
+     * take it, or go on with the one it has (a welcome that is repeated, or
+     * not for us): after the event the shell frees the one that is not
+     * node_core_pipeline(). NULL where the shell could not read it: then the
+     * welcome is ignored. */
     const struct pipeline *pipeline;
 };
 
@@ -96,14 +99,14 @@ enum node_effect_type {
     NODE_EFFECT_FORGET, /* all transfers are cancelled, all closings that the
                            store has not begun are to be dropped; answers to
                            the others are ignored */
-    NODE_EFFECT_EXIT,   /* the process ends with `exit_status` */
+    NODE_EFFECT_EXIT,   /* the process ends with `exit.status`; the last one */
 };
 
 struct node_effect {
     enum node_effect_type type;
     union {
-        struct message message; /* heartbeats: the shell adds cpu, uptime,
-                                   turns and memory */
+        struct message message; /* heartbeats: the shell adds bytes, cpu,
+                                   uptime, turns and memory */
         struct {
             uint64_t fetch;
             const struct worker *worker;
@@ -138,6 +141,8 @@ struct node_core_config {
     const int64_t *crashed_batches;
     size_t n_crashed;
     bool serve; /* goes on after a run's end */
+    usec_t wall; /* wall clock at `now`: for failures that no transfer made;
+                    set right by each FETCHED */
 };
 
 /* NULL when memory is out. `config` is copied. */
@@ -154,6 +159,9 @@ int node_core_event(struct node_core *core, usec_t now,
 
 /* The next effect, or false. */
 bool node_core_effect(struct node_core *core, struct node_effect *ret);
+
+/* The pipeline that the core works by, NULL before the first welcome. */
+const struct pipeline *node_core_pipeline(const struct node_core *core);
 
 /* When the core wants a TICK at the latest; always in the future of the last
  * event, and never USEC_NEVER. */
