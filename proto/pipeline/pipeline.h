@@ -24,7 +24,6 @@
 
 #define PIPELINE_VERSION 1
 #define PIPELINE_FILE_BYTES_MAX (256 * 1024)
-#define PIPELINE_DEPTH_MAX 16
 #define PIPELINE_QUEUES_MAX 64
 #define PIPELINE_WORKERS_MAX 64
 #define PIPELINE_INPUT_VALUES_MAX 1000
@@ -33,6 +32,11 @@
 #define PIPELINE_REFUSALS_MAX 32
 #define PIPELINE_REPLACES_MAX 32
 #define PIPELINE_INSTANCES_MAX 20000
+#define PIPELINE_CONNECTIONS_MAX 64 /* instances of sources and stores */
+#define PIPELINE_COLUMN_NUMBER_MAX 1000
+#define PIPELINE_RATE_MIN 0.0001 /* requests a second: one in some hours */
+#define PIPELINE_RATE_MAX 1e6
+#define PIPELINE_IN_FLIGHT_MAX 1000000
 #define PIPELINE_COMPLAINTS_MAX 50
 #define KEY_BYTES_MAX 512 /* of a key; longer ones are refused */
 

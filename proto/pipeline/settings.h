@@ -30,7 +30,8 @@ void settings_free(struct settings **settings);
 
 /* Adds the variables of a file below the environment and below files read
  * before. ERR_FILE if it can't be read, ERR_SETTING with FILE:LINE if it
- * can't be understood. */
+ * can't be understood; then nothing of it is taken. Within a file the last
+ * line about a name wins. Nothing in a value is expanded. */
 MUSTCHECK
 int settings_read_file(struct settings *settings, const char *path,
                        struct error *err);
@@ -38,26 +39,42 @@ int settings_read_file(struct settings *settings, const char *path,
 /*
  * The value of NAME: environment, then files, then the table's default; NULL
  * where there is none. Any name may be asked for, in the table or not. The
- * text belongs to `settings`.
+ * text belongs to `settings`. A variable that is set but empty is "".
  */
 const char *settings_get(const struct settings *settings, const char *name);
 
 /* The value of a setting of the table that is a whole number or a duration
- * (in microseconds); ERR_SETTING names the variable, the value found, and
+ * (in microseconds) or a size (in bytes); an empty one is the default.
+ * ERR_SETTING names the variable, the value found, and
  * the range allowed. */
 MUSTCHECK
 int settings_get_integer(const struct settings *settings, const char *name,
                          int64_t *ret, struct error *err);
 
+/* Walks the settings of the table that have a value and are no secret; start
+ * with *position 0. False at the end. */
+bool settings_next_public(const struct settings *settings, size_t *position,
+                          const char **ret_name, const char **ret_value);
+
+/* Puts libpq's own variables (PGHOST, PGSSLMODE, ...: "PG" without "_") of
+ * the files into the environment, where libpq looks for them. To be called
+ * once, by a program's start, before it has threads. */
+MUSTCHECK
+int settings_export_libpq(const struct settings *settings, struct error *err);
+
 /*
  * The database URL: DATABASE_URL, else PG_HOST and friends (PG_HOST may hold
  * host:port; PG_USER, PG_PW, PG_DB), else libpq's own PGHOST or PGDATABASE
  * (then "postgresql://"), else "sqlite:windrow.db". Appended to `ret`.
+ * Empty variables count as absent.
  * ERR_SETTING for any other scheme than postgresql, postgres or sqlite.
  */
 MUSTCHECK
 int settings_database_url(const struct settings *settings, struct buffer *ret,
                           struct error *err);
+
+/* Whether `url` has one of these schemes. */
+bool settings_database_url_is_good(const char *url);
 
 /* Appends `url` with the password, if any, replaced by "***": for logs,
  * messages and errors. Also understands libpq's "password=…" in the query. */

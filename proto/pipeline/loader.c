@@ -1,0 +1,332 @@
+/*
+ * loader.c: complaints, and reading a node of the YAML tree as one thing.
+ *
+ * Every complaint says what was found and what is allowed. They are kept
+ * sorted as they come, and each place complains once about one thing.
+ */
+#include "pipeline/loader.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "pipeline/spell.h"
+
+static void append_list(struct buffer *out, const char *const *items, size_t n)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < n; i++) {
+        if (!items[i])
+            continue;
+        buffer_printf(out, "%s%s", any ? ", " : "", shown(items[i]).text);
+        any = true;
+    }
+}
+
+/* The length of `text` cut to `max` bytes, between two characters. */
+static size_t cut_len(const char *text, size_t max)
+{
+    size_t len = strnlen(text, max + 1);
+    if (len <= max)
+        return len;
+    for (len = max; len && ((unsigned char)text[len] & 0xC0) == 0x80;)
+        len--;
+    return len;
+}
+
+struct shown shown(const char *text)
+{
+    struct shown ret;
+    size_t len = cut_len(text, sizeof ret.text - 4);
+    memcpy(ret.text, text, len);
+    strcpy(ret.text + len, text[len] ? "..." : "");
+    return ret;
+}
+
+void complaints_free(struct complaints *complaints)
+{
+    for (size_t i = 0; i < complaints->n; i++)
+        free(complaints->items[i].text);
+    *complaints = (struct complaints){0};
+}
+
+/* The place where a complaint belongs; -1 where the same one is there. */
+static ssize_t find_place(const struct complaints *c, int line, int column,
+                          const char *text)
+{
+    size_t i = c->n;
+
+    while (i &&
+           (c->items[i - 1].line > line ||
+            (c->items[i - 1].line == line && c->items[i - 1].column > column)))
+        i--;
+    for (size_t j = i;
+         j && c->items[j - 1].line == line && c->items[j - 1].column == column;
+         j--)
+        if (!strcmp(c->items[j - 1].text, text))
+            return -1;
+    return (ssize_t)i;
+}
+
+static void add_complaint(struct loader *loader, int line, int column,
+                          struct buffer *text)
+{
+    struct complaints *c = loader->complaints;
+
+    if (text->failed) {
+        loader->out_of_memory = true;
+        buffer_free(text);
+        return;
+    }
+    text->data[cut_len(text->data, COMPLAINT_BYTES_MAX)] = '\0';
+    for (char *p = text->data; *p; p++)
+        if (iscntrl((unsigned char)*p))
+            *p = '?';
+    settings_mask_text(loader->settings, text->data);
+
+    ssize_t place = find_place(c, line, column, text->data);
+    if (place < 0 || c->n == PIPELINE_COMPLAINTS_MAX) {
+        c->dropped += place >= 0;
+        buffer_free(text);
+        return;
+    }
+    memmove(&c->items[place + 1], &c->items[place],
+            (c->n - (size_t)place) * sizeof *c->items);
+    c->items[place] = (struct complaint){line, column, text->data};
+    c->n++;
+}
+
+static void complain_va(struct loader *loader, int line, int column,
+                        const char *format, va_list args)
+{
+    char text[COMPLAINT_BYTES_MAX + 8];
+    struct buffer buffer = BUFFER_EMPTY;
+
+    vsnprintf(text, sizeof text, format, args);
+    buffer_append_text(&buffer, text);
+    add_complaint(loader, line, column, &buffer);
+}
+
+void complain(struct loader *loader, const struct yaml_node *at,
+              const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    complain_va(loader, at->line, at->column, format, args);
+    va_end(args);
+}
+
+void complain_at(struct loader *loader, int line, int column,
+                 const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    complain_va(loader, line, column, format, args);
+    va_end(args);
+}
+
+void complain_unknown(struct loader *loader, const struct yaml_node *at,
+                      const char *what, const char *found,
+                      const char *const *allowed, size_t n_allowed)
+{
+    struct buffer text = BUFFER_EMPTY;
+    const char *nearest = spell_nearest(found, allowed, n_allowed);
+
+    buffer_printf(&text, "unknown %s '%s'", what, shown(found).text);
+    if (nearest)
+        buffer_printf(&text, "; did you mean '%s'?", shown(nearest).text);
+    buffer_append_text(&text, " (allowed: ");
+    append_list(&text, allowed, n_allowed);
+    buffer_append_text(&text, ")");
+    add_complaint(loader, at->line, at->column, &text);
+}
+
+void load_check_keys(struct loader *loader, const struct yaml_node *map,
+                     const char *what, const char *const *known, size_t n_known)
+{
+    for (const struct yaml_node *e = map->first; e; e = e->next) {
+        size_t i = 0;
+        while (i < n_known && strcmp(known[i], e->key->text))
+            i++;
+        if (i == n_known)
+            complain_unknown(loader, e->key, what, e->key->text, known,
+                             n_known);
+    }
+}
+
+void *load_alloc(struct loader *loader, size_t n, size_t bytes)
+{
+    CHECK(n <= YAML_ITEMS_MAX);
+    void *memory = arena_alloc(&loader->pipeline->arena, n * bytes);
+    if (!memory)
+        loader->out_of_memory = true;
+    return memory;
+}
+
+const char *load_printf(struct loader *loader, const char *format, ...)
+{
+    char text[COMPLAINT_BYTES_MAX];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    const char *copy = arena_copy_text(&loader->pipeline->arena, text);
+    if (!copy)
+        loader->out_of_memory = true;
+    return copy;
+}
+
+const char *load_text(struct loader *loader, const struct yaml_node *node,
+                      const char *what)
+{
+    if (node->kind != YAML_TEXT)
+        complain(loader, node, "%s must be a text, not a %s", what,
+                 node->kind == YAML_LIST ? "list" : "map");
+    else if (!*node->text || yaml_is_null(node))
+        complain(loader, node, "%s is empty", what);
+    else
+        return node->text;
+    return NULL;
+}
+
+bool load_texts(struct loader *loader, const struct yaml_node *node,
+                const char *what, size_t n_max, const char ***ret,
+                size_t *ret_n)
+{
+    if (node->kind != YAML_LIST) {
+        complain(loader, node, "%s must be a list, as in [one, two]", what);
+        return false;
+    }
+    if (node->n_items > n_max) {
+        complain(loader, node, "%s has %zu entries; at most %zu are allowed",
+                 what, node->n_items, n_max);
+        return false;
+    }
+    const char **texts = load_alloc(loader, node->n_items, sizeof *texts);
+    size_t n = 0;
+    for (const struct yaml_node *e = node->first; e && texts; e = e->next) {
+        const char *text = load_text(loader, e, what);
+        if (!text)
+            return false;
+        texts[n++] = text;
+    }
+    *ret = texts;
+    *ret_n = n;
+    return texts;
+}
+
+bool load_map(struct loader *loader, const struct yaml_node *node,
+              const char *what, size_t n_max)
+{
+    if (node->kind != YAML_MAP)
+        complain(loader, node, "%s must be a map, as in {name: value}", what);
+    else if (node->n_items > n_max)
+        complain(loader, node, "%s has %zu entries; at most %zu are allowed",
+                 what, node->n_items, n_max);
+    else
+        return true;
+    return false;
+}
+
+bool load_integer(struct loader *loader, const struct yaml_node *node,
+                  const char *what, int64_t min, int64_t max, int64_t *ret)
+{
+    const char *text = load_text(loader, node, what);
+    char *end;
+
+    if (!text)
+        return false;
+    errno = 0;
+    long long value = strtoll(text, &end, 10);
+    if (*end || errno || isspace((unsigned char)*text) || value < min ||
+        value > max) {
+        complain(loader, node,
+                 "%s is '%s'; a whole number from %lld to %lld is allowed",
+                 what, shown(text).text, (long long)min, (long long)max);
+        return false;
+    }
+    *ret = value;
+    return true;
+}
+
+/* 1500000 as "1500ms", 60000000 as "60s". */
+static struct shown shown_duration(usec_t us)
+{
+    struct shown ret;
+    if (us % USEC_PER_SEC)
+        snprintf(ret.text, sizeof ret.text, "%lldms",
+                 (long long)(us / USEC_PER_MSEC));
+    else
+        snprintf(ret.text, sizeof ret.text, "%llds",
+                 (long long)(us / USEC_PER_SEC));
+    return ret;
+}
+
+bool load_duration(struct loader *loader, const struct yaml_node *node,
+                   const char *what, usec_t min, usec_t max, usec_t *ret)
+{
+    const char *text = load_text(loader, node, what);
+    int64_t value;
+
+    if (!text)
+        return false;
+    if (!parse_duration(text, &value) || value < min || value > max) {
+        complain(loader, node,
+                 "%s is '%s'; a duration from %s to %s is allowed (250ms, "
+                 "30s, 10m, 2h)",
+                 what, shown(text).text, shown_duration(min).text,
+                 shown_duration(max).text);
+        return false;
+    }
+    *ret = value;
+    return true;
+}
+
+bool load_bytes(struct loader *loader, const struct yaml_node *node,
+                const char *what, int64_t min, int64_t max, int64_t *ret)
+{
+    const char *text = load_text(loader, node, what);
+    int64_t value;
+
+    if (!text)
+        return false;
+    if (!parse_bytes(text, &value) || value < min || value > max) {
+        complain(loader, node,
+                 "%s is '%s'; %lld to %lld bytes are allowed (512, 64KiB, "
+                 "8MiB)",
+                 what, shown(text).text, (long long)min, (long long)max);
+        return false;
+    }
+    *ret = value;
+    return true;
+}
+
+bool load_boolean(struct loader *loader, const struct yaml_node *node,
+                  const char *what, bool *ret)
+{
+    const char *text = load_text(loader, node, what);
+
+    if (!text)
+        return false;
+    if (strcmp(text, "true") && strcmp(text, "false")) {
+        complain(loader, node, "%s is '%s'; true or false is allowed", what,
+                 shown(text).text);
+        return false;
+    }
+    *ret = *text == 't';
+    return true;
+}
+
+bool load_name_is_good(const char *name)
+{
+    size_t len = strnlen(name, NAME_BYTES_MAX + 1);
+
+    for (size_t i = 0; i < len; i++) {
+        unsigned char c = (unsigned char)name[i];
+        if (!isalnum(c) && !strchr("_.-", c) && c < 0x80)
+            return false;
+    }
+    return len > 0 && len <= NAME_BYTES_MAX;
+}

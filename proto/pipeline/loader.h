@@ -1,0 +1,121 @@
+/*
+ * loader.h: what the parts of pipeline_load() share; nobody else includes it.
+ *
+ * The parts read nodes of the YAML tree through the load_ functions here.
+ * Where a node is wrong these add a complaint and return false or NULL; the
+ * caller leaves its default and goes on, so that several complaints come at
+ * once. When memory is out they set `out_of_memory`, and nothing else
+ * matters.
+ */
+#ifndef PIPELINE_LOADER_H
+#define PIPELINE_LOADER_H
+
+#include "pipeline/pipeline.h"
+#include "pipeline/yaml_tree.h"
+
+#define COMPLAINT_BYTES_MAX 600 /* of one complaint; cut beyond */
+
+struct loader {
+    struct pipeline *pipeline;
+    const struct settings *settings;
+    struct complaints *complaints;
+    bool legacy; /* a file of the older Python pipelines */
+    bool out_of_memory;
+    const struct yaml_node *queue_nodes[PIPELINE_QUEUES_MAX];
+    const struct yaml_node *worker_nodes[PIPELINE_WORKERS_MAX];
+    const struct yaml_node *columns_nodes[PIPELINE_WORKERS_MAX]; /* stores */
+};
+
+/* A text made fit to be shown in a message: cut where it is long. */
+struct shown {
+    char text[72];
+};
+struct shown shown(const char *text);
+
+/* Adds a complaint about `at`, secrets masked, control characters too. */
+void complain(struct loader *loader, const struct yaml_node *at,
+              const char *format, ...) PRINTF_LIKE(3, 4);
+void complain_at(struct loader *loader, int line, int column,
+                 const char *format, ...) PRINTF_LIKE(4, 5);
+
+/* "unknown WHAT 'FOUND'; did you mean 'X'? (allowed: X, Y)". */
+void complain_unknown(struct loader *loader, const struct yaml_node *at,
+                      const char *what, const char *found,
+                      const char *const *allowed, size_t n_allowed);
+
+/* Complains about each key of `map` that is not among `known`; `what` says
+ * what a key is, for instance "key of a queue". */
+void load_check_keys(struct loader *loader, const struct yaml_node *map,
+                     const char *what, const char *const *known,
+                     size_t n_known);
+
+/* Zeroed memory of the pipeline; NULL and out_of_memory. */
+void *load_alloc(struct loader *loader, size_t n, size_t bytes);
+const char *load_printf(struct loader *loader, const char *format, ...)
+    PRINTF_LIKE(2, 3);
+
+/* The node as a text that is not empty / a list of such / a map. `what`
+ * names it in complaints, for instance "option 'url'". */
+const char *load_text(struct loader *loader, const struct yaml_node *node,
+                      const char *what);
+bool load_texts(struct loader *loader, const struct yaml_node *node,
+                const char *what, size_t n_max, const char ***ret,
+                size_t *ret_n);
+bool load_map(struct loader *loader, const struct yaml_node *node,
+              const char *what, size_t n_max);
+
+bool load_integer(struct loader *loader, const struct yaml_node *node,
+                  const char *what, int64_t min, int64_t max, int64_t *ret);
+bool load_duration(struct loader *loader, const struct yaml_node *node,
+                   const char *what, usec_t min, usec_t max, usec_t *ret);
+bool load_bytes(struct loader *loader, const struct yaml_node *node,
+                const char *what, int64_t min, int64_t max, int64_t *ret);
+bool load_boolean(struct loader *loader, const struct yaml_node *node,
+                  const char *what, bool *ret);
+
+/* Names of things of ours: letters, digits and _ . - (and what is beyond
+ * ASCII), at most NAME_BYTES_MAX. */
+#define NAME_BYTES_MAX 63 /* PostgreSQL's own limit for a name */
+bool load_name_is_good(const char *name);
+
+/* The parts, in the order in which they run. */
+
+/* legacy.c: whether the file is one of the older Python pipelines. */
+bool legacy_file(const struct yaml_node *root);
+/* legacy.c: class and options of a worker that has a location; false after a
+ * complaint. *ret_options is NULL where they could not be made. */
+bool legacy_worker(struct loader *loader, const struct yaml_node *node,
+                   struct worker *worker, struct yaml_node **ret_options);
+/* legacy.c: the URL of a list page, at WIKIPEDIA_URL if that is set. */
+const char *legacy_url(struct loader *loader, const char *url);
+
+/* pipeline_parse.c: all but what stands under `options`. */
+void parse_pipeline(struct loader *loader, const struct yaml_node *root);
+/* pipeline_options.c; `options` may be NULL, `node` is the worker's. */
+void parse_options(struct loader *loader, struct worker *worker,
+                   const struct yaml_node *node,
+                   const struct yaml_node *options);
+/* pipeline_request.c: defaults, and the options of whoever asks the web. */
+void request_defaults(struct request *request, bool is_fetcher);
+void read_url(struct loader *, struct worker *, const struct yaml_node *);
+void read_key_replace(struct loader *, struct worker *,
+                      const struct yaml_node *);
+void read_headers(struct loader *, struct worker *, const struct yaml_node *);
+void read_user_agent(struct loader *, struct worker *,
+                     const struct yaml_node *);
+void read_refusals(struct loader *, struct worker *, const struct yaml_node *);
+void read_retry(struct loader *, struct worker *, const struct yaml_node *);
+void read_rate(struct loader *, struct worker *, const struct yaml_node *);
+void read_max_in_flight(struct loader *, struct worker *,
+                        const struct yaml_node *);
+/* pipeline_fields.c: what is looked for, and where it is stored. */
+void read_fields(struct loader *, struct worker *, const struct yaml_node *);
+void read_columns(struct loader *, struct worker *, const struct yaml_node *);
+bool check_pointer(struct loader *, const struct yaml_node *at,
+                   const char *pointer);
+bool check_xpath(struct loader *, const struct yaml_node *at,
+                 const char *xpath);
+/* pipeline_check.c: queues and workers as a graph. */
+void check_graph(struct loader *loader);
+
+#endif

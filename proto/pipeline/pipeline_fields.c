@@ -1,0 +1,246 @@
+/*
+ * pipeline_fields.c: `fields` of fetchers and `columns` of stores.
+ */
+#include <libxml/xpath.h>
+#include <libxml/xpathInternals.h>
+
+#include "pipeline/loader.h"
+
+/* RFC 6901, 3: "" or "/"-led parts in which "~" is followed by 0 or 1. */
+bool check_pointer(struct loader *loader, const struct yaml_node *at,
+                   const char *pointer)
+{
+    if (*pointer && *pointer != '/') {
+        complain(loader, at,
+                 "'%s' is no JSON Pointer: it begins with '/', as in "
+                 "/chart/result/0 (RFC 6901)",
+                 shown(pointer).text);
+        return false;
+    }
+    for (const char *p = pointer; (p = strchr(p, '~')); p++)
+        if (p[1] != '0' && p[1] != '1') {
+            complain(loader, at,
+                     "'%s' is no JSON Pointer: '~' is written ~0, and '/' "
+                     "within a name ~1 (RFC 6901)",
+                     shown(pointer).text);
+            return false;
+        }
+    return true;
+}
+
+/* With a context, libxml2 hands its errors to this function and does not
+ * print them. */
+static void keep_silent(void *context, xmlErrorPtr error)
+{
+    (void)context;
+    (void)error;
+}
+
+bool check_xpath(struct loader *loader, const struct yaml_node *at,
+                 const char *xpath)
+{
+    xmlXPathContextPtr context = xmlXPathNewContext(NULL);
+
+    if (!context) {
+        loader->out_of_memory = true;
+        return false;
+    }
+    context->error = keep_silent;
+    xmlXPathCompExprPtr compiled =
+        xmlXPathCtxtCompile(context, (const xmlChar *)xpath);
+    if (!compiled) {
+        char message[80] = "not understood";
+        const char *said = context->lastError.message;
+        if (said)
+            snprintf(message, sizeof message, "%.*s", (int)strcspn(said, "\n"),
+                     said);
+        complain(loader, at, "'%s' is no XPath: %s at character %d",
+                 shown(xpath).text, message, context->lastError.int1 + 1);
+    }
+    xmlXPathFreeCompExpr(compiled);
+    xmlXPathFreeContext(context);
+    return compiled;
+}
+
+static bool parse_type(struct loader *loader, const struct yaml_node *node,
+                       enum field_type *ret)
+{
+    static const char *const names[] = {[FIELD_NUMBER] = "number",
+                                        [FIELD_INTEGER] = "integer",
+                                        [FIELD_TEXT] = "text",
+                                        [FIELD_BOOLEAN] = "boolean"};
+    const char *name = load_text(loader, node, "type");
+
+    for (int i = 0; name && i <= FIELD_BOOLEAN; i++)
+        if (!strcmp(names[i], name)) {
+            *ret = (enum field_type)i;
+            return true;
+        }
+    if (name)
+        complain_unknown(loader, node, "type", name, names, 4);
+    return false;
+}
+
+static const char *skip_digits(const char *p)
+{
+    return p + strspn(p, "0123456789");
+}
+
+/* RFC 8259, 6: whether `text` is a JSON number. */
+static bool is_number(const char *text, bool integer)
+{
+    const char *p = text + (*text == '-');
+    const char *q = *p == '0' ? p + 1 : skip_digits(p);
+
+    if (q == p)
+        return false;
+    if (!integer && *q == '.') {
+        p = q + 1;
+        q = skip_digits(p);
+        if (q == p)
+            return false;
+    }
+    if (!integer && (*q == 'e' || *q == 'E')) {
+        p = q + 1;
+        p += *p == '+' || *p == '-';
+        q = skip_digits(p);
+        if (q == p)
+            return false;
+    }
+    return !*q;
+}
+
+static void parse_default(struct loader *loader, struct field *field,
+                          const struct yaml_node *node)
+{
+    if (node->kind != YAML_TEXT) {
+        complain(loader, node, "default must be a single value");
+        return;
+    }
+    const char *text = node->text;
+    bool good = true;
+    switch (field->type) {
+    case FIELD_NUMBER:
+    case FIELD_INTEGER:
+        good = is_number(text, field->type == FIELD_INTEGER);
+        break;
+    case FIELD_BOOLEAN:
+        good = !strcmp(text, "true") || !strcmp(text, "false");
+        break;
+    case FIELD_TEXT:
+        break;
+    }
+    if (good)
+        field->default_value = text;
+    else
+        complain(loader, node, "default '%s' is not of the field's type",
+                 shown(text).text);
+}
+
+/* Where the field is: a pointer or an XPath, by the worker's class. */
+static void parse_at(struct loader *loader, const struct worker *worker,
+                     struct field *field, const struct yaml_node *node)
+{
+    field->at = "";
+    if (worker->class == CLASS_HTTP_JSON && node->kind == YAML_TEXT &&
+        !node->plain && !*node->text)
+        return; /* the document itself */
+    const char *at = load_text(loader, node, "where a field is");
+    if (!at)
+        return;
+    field->at = at;
+    if (worker->class == CLASS_HTTP_JSON)
+        check_pointer(loader, node, at);
+    else
+        check_xpath(loader, node, at);
+}
+
+/* {at, type, required, default} */
+static void parse_field_map(struct loader *loader, const struct worker *worker,
+                            struct field *field, const struct yaml_node *node)
+{
+    static const char *const known[] = {"at", "default", "required", "type"};
+    const struct yaml_node *at = yaml_get(node, "at");
+    const struct yaml_node *type = yaml_get(node, "type");
+    const struct yaml_node *required = yaml_get(node, "required");
+    const struct yaml_node *fallback = yaml_get(node, "default");
+
+    load_check_keys(loader, node, "key of a field", known, 4);
+    if (at)
+        parse_at(loader, worker, field, at);
+    else
+        complain(loader, node, "a field needs 'at': a %s",
+                 worker->class == CLASS_HTTP_JSON ? "JSON Pointer" : "XPath");
+    if (type && !parse_type(loader, type, &field->type))
+        return;
+    if (fallback) {
+        parse_default(loader, field, fallback);
+        field->required = false;
+    }
+    if (required)
+        load_boolean(loader, required, "required", &field->required);
+    if (fallback && field->required)
+        complain(loader, required, "a required field takes no default");
+}
+
+void read_fields(struct loader *loader, struct worker *worker,
+                 const struct yaml_node *node)
+{
+    if (!load_map(loader, node, "option 'fields'", PIPELINE_FIELDS_MAX))
+        return;
+    if (!node->n_items)
+        complain(loader, node, "option 'fields' is empty");
+    worker->fields = load_alloc(loader, node->n_items, sizeof *worker->fields);
+    if (!worker->fields)
+        return;
+    for (const struct yaml_node *n = node->first; n; n = n->next) {
+        struct field *field = &worker->fields[worker->n_fields++];
+        *field = (struct field){.name = n->key->text, .required = true};
+        if (!load_name_is_good(field->name))
+            complain(loader, n->key, "'%s' is no name of a field",
+                     shown(field->name).text);
+        else if (!strcmp(field->name, "fetched_at"))
+            complain(loader, n->key,
+                     "fetched_at is the time of the answer; "
+                     "name the field otherwise");
+        if (n->kind == YAML_MAP)
+            parse_field_map(loader, worker, field, n);
+        else
+            parse_at(loader, worker, field, n);
+    }
+}
+
+void read_columns(struct loader *loader, struct worker *worker,
+                  const struct yaml_node *node)
+{
+    struct sink *sink = &worker->sink;
+
+    loader->columns_nodes[worker->index] = node;
+    if (!load_map(loader, node, "option 'columns'", PIPELINE_FIELDS_MAX))
+        return;
+    if (!node->n_items)
+        complain(loader, node, "option 'columns' is empty");
+    sink->columns = load_alloc(loader, node->n_items, sizeof *sink->columns);
+    if (!sink->columns)
+        return;
+    for (const struct yaml_node *n = node->first; n; n = n->next) {
+        const char *from = load_text(loader, n, "what a column holds");
+        if (!load_name_is_good(n->key->text))
+            complain(loader, n->key, "'%s' is no name of a column",
+                     shown(n->key->text).text);
+        else if (!strcasecmp(n->key->text, "id"))
+            complain(loader, n->key, "column 'id' is the table's own number");
+        if (!from)
+            continue;
+        struct column *column = &sink->columns[sink->n_columns++];
+        *column = (struct column){.name = n->key->text};
+        if (!strcmp(from, "key")) {
+            column->source = COLUMN_KEY;
+        } else if (!strcmp(from, "fetched_at")) {
+            column->source = COLUMN_FETCHED_AT;
+        } else {
+            column->source = COLUMN_FIELD;
+            column->field = from;
+        }
+    }
+}

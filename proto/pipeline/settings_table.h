@@ -1,0 +1,92 @@
+/*
+ * settings_table.h: the table of settings; only settings*.c include it.
+ *
+ * Sorted by name. A new setting is a line here and nothing else: reading,
+ * checking, help, docs/sample.env and docs/settings.md follow.
+ */
+#ifndef PIPELINE_SETTINGS_TABLE_H
+#define PIPELINE_SETTINGS_TABLE_H
+
+#include "pipeline/settings.h"
+
+enum setting_type { SETTING_TEXT, SETTING_DURATION, SETTING_BYTES };
+
+/* name, type, default (NULL: none), least, most, secret, help */
+#define SETTINGS(X)                                                            \
+    X("DATABASE_URL", SETTING_TEXT, NULL, NULL, NULL, true,                    \
+      "where ledger and rows live: postgresql://USER:PASSWORD@HOST/NAME or "   \
+      "sqlite:FILE; without any database setting it is sqlite:windrow.db")     \
+    X("PGDATABASE", SETTING_TEXT, NULL, NULL, NULL, false,                     \
+      "libpq's own: database name")                                            \
+    X("PGHOST", SETTING_TEXT, NULL, NULL, NULL, false,                         \
+      "libpq's own: server name or socket folder")                             \
+    X("PGPASSWORD", SETTING_TEXT, NULL, NULL, NULL, true,                      \
+      "libpq's own: password")                                                 \
+    X("PGPORT", SETTING_TEXT, NULL, NULL, NULL, false, "libpq's own: port")    \
+    X("PGUSER", SETTING_TEXT, NULL, NULL, NULL, false,                         \
+      "libpq's own: user name")                                                \
+    X("PG_DB", SETTING_TEXT, NULL, NULL, NULL, false,                          \
+      "database name, as the older Python pipelines have it")                  \
+    X("PG_HOST", SETTING_TEXT, NULL, NULL, NULL, false,                        \
+      "server, or server:port, as the older Python pipelines have it")         \
+    X("PG_PW", SETTING_TEXT, NULL, NULL, NULL, true,                           \
+      "password, as the older Python pipelines have it")                       \
+    X("PG_USER", SETTING_TEXT, NULL, NULL, NULL, false,                        \
+      "user name, as the older Python pipelines have it")                      \
+    X("PIPELINE_LOCATION", SETTING_TEXT, NULL, NULL, NULL, false,              \
+      "the pipeline file that is run where the command names none")            \
+    X("WIKIPEDIA_URL", SETTING_TEXT, NULL, NULL, NULL, false,                  \
+      "scheme and host asked instead of https://en.wikipedia.org")             \
+    X("WINDROW_BATCH_TIME", SETTING_DURATION, "60s", "1s", "1h", false,        \
+      "how long a node works on a batch; keys that do not fit become a child " \
+      "batch")                                                                 \
+    X("WINDROW_CLOSE_AFTER", SETTING_DURATION, "2s", "100ms", "10m", false,    \
+      "a batch whose slow keys made no progress for so long closes early; "    \
+      "they become a child batch")                                             \
+    X("WINDROW_CONTACT", SETTING_TEXT, NULL, NULL, NULL, false,                \
+      "how a site's operators reach you (a mail address or URL); part of the " \
+      "User-Agent where a pipeline says so")                                   \
+    X("WINDROW_DATABASE_WAIT", SETTING_DURATION, "10m", "1s", "7d", false,     \
+      "how long an unreachable database is waited for before the run ends "    \
+      "(resumable)")                                                           \
+    X("WINDROW_HEARTBEAT", SETTING_DURATION, "1s", "10ms", "1m", false,        \
+      "how often a node says that it lives and what it holds")                 \
+    X("WINDROW_LEASE", SETTING_DURATION, "3s", "100ms", "10m", false,          \
+      "a node not heard of for so long is given up, and its batches go out "   \
+      "again")                                                                 \
+    X("WINDROW_LOG_LEVEL", SETTING_TEXT, "info", NULL, NULL, false,            \
+      "least level that is logged: debug, info, warn or error")                \
+    X("WINDROW_MASTER_LEASE", SETTING_DURATION, "10s", "1s", "10m", false,     \
+      "how long a run belongs to a master that does not renew it")             \
+    X("WINDROW_NODE_MEMORY", SETTING_BYTES, "1GiB", "64MiB", "1024GiB", false, \
+      "memory limit of each node")                                             \
+    X("WINDROW_NODE_WAIT", SETTING_DURATION, "60s", "1s", "1d", false,         \
+      "how long a run waits for a first or a lost last node before it ends "   \
+      "(resumable)")                                                           \
+    X("YAHOO_IN_FLIGHT", SETTING_TEXT, NULL, NULL, NULL, false,                \
+      "transfers in flight to Yahoo over all nodes, or unlimited; the "        \
+      "pipeline says 10")                                                      \
+    X("YAHOO_RATE", SETTING_TEXT, NULL, NULL, NULL, false,                     \
+      "requests to Yahoo over all nodes (20/s, 600/m), or unlimited; the "     \
+      "pipeline says 20/s")                                                    \
+    X("YAHOO_URL", SETTING_TEXT, NULL, NULL, NULL, false,                      \
+      "scheme and host asked instead of https://query1.finance.yahoo.com")
+
+struct setting {
+    const char *name;
+    enum setting_type type;
+    const char *default_value;
+    const char *least; /* in the type's notation */
+    const char *most;
+    bool secret;
+    const char *help;
+};
+
+#define SETTINGS_TABLE_ROW(name, type, fallback, least, most, secret, help)    \
+    {name, type, fallback, least, most, secret, help},
+#define SETTINGS_TABLE_COUNT(...) +1
+#define SETTINGS_N (SETTINGS(SETTINGS_TABLE_COUNT))
+
+extern const struct setting settings_table[SETTINGS_N];
+
+#endif

@@ -1,0 +1,300 @@
+/*
+ * template.c: see template.h.
+ *
+ * request_url() is called once a key. It walks the template once, and for a
+ * request with key_replace asks each expression first without groups: glibc
+ * then stays in its DFA, several times faster, and most keys match none.
+ */
+#include "pipeline/template.h"
+
+#include <ctype.h>
+
+/* The code point that `p` begins with and its length; 0 where it is no valid
+ * UTF-8 (RFC 3629: no overlong forms, no surrogates, at most U+10FFFF). */
+static size_t utf8_len(const unsigned char *p, size_t room)
+{
+    size_t len = p[0] < 0x80                    ? 1
+                 : p[0] >= 0xC2 && p[0] <= 0xDF ? 2
+                 : (p[0] & 0xF0) == 0xE0        ? 3
+                 : p[0] >= 0xF0 && p[0] <= 0xF4 ? 4
+                                                : 0;
+    if (!len || len > room)
+        return 0;
+    for (size_t i = 1; i < len; i++)
+        if ((p[i] & 0xC0) != 0x80)
+            return 0;
+    if ((p[0] == 0xE0 && p[1] < 0xA0) || (p[0] == 0xED && p[1] > 0x9F) ||
+        (p[0] == 0xF0 && p[1] < 0x90) || (p[0] == 0xF4 && p[1] > 0x8F))
+        return 0;
+    return len;
+}
+
+bool key_is_valid(struct slice key)
+{
+    const unsigned char *p = (const unsigned char *)key.data;
+
+    if (key.len == 0 || key.len > KEY_BYTES_MAX)
+        return false;
+    for (size_t i = 0; i < key.len;) {
+        size_t len = utf8_len(p + i, key.len - i);
+        if (len == 0 || p[i] < 0x20 || p[i] == 0x7F ||
+            (p[i] == 0xC2 && p[i + 1] < 0xA0)) /* U+0080 to U+009F */
+            return false;
+        i += len;
+    }
+    return true;
+}
+
+/* RFC 3986, 2.3. */
+static bool is_unreserved(char c)
+{
+    return isalnum((unsigned char)c) || c == '-' || c == '.' || c == '_' ||
+           c == '~';
+}
+
+static void append_encoded(struct buffer *out, struct slice text)
+{
+    static const char hex[] = "0123456789ABCDEF";
+
+    if (!buffer_reserve(out, 3 * text.len))
+        return;
+    char *p = out->data + out->len;
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char c = (unsigned char)text.data[i];
+        if (is_unreserved((char)c)) {
+            *p++ = (char)c;
+        } else {
+            *p++ = '%';
+            *p++ = hex[c >> 4];
+            *p++ = hex[c & 15];
+        }
+    }
+    *p = '\0';
+    out->len = (size_t)(p - out->data);
+}
+
+/* The length of "http://" or "https://" at the front; else 0. */
+static size_t scheme_len(struct slice url)
+{
+    if (url.len >= 7 && !strncasecmp(url.data, "http://", 7))
+        return 7;
+    if (url.len >= 8 && !strncasecmp(url.data, "https://", 8))
+        return 8;
+    return 0;
+}
+
+/* RFC 3986, 3.2: from after "//" to the path, query or fragment. */
+static struct slice url_authority(struct slice url)
+{
+    size_t start = scheme_len(url);
+    size_t end = start;
+
+    while (end < url.len && !memchr("/?#", url.data[end], 3))
+        end++;
+    return (struct slice){url.data + start, end - start};
+}
+
+struct host_port {
+    struct slice host; /* an IPv6 address with its brackets */
+    int port;
+};
+
+static bool parse_port(struct slice text, int *ret)
+{
+    int port = 0;
+
+    for (size_t i = 0; i < text.len; i++) {
+        if (!isdigit((unsigned char)text.data[i]) || port > 65535)
+            return false;
+        port = port * 10 + (text.data[i] - '0');
+    }
+    if (port < 1 || port > 65535)
+        return false;
+    *ret = port;
+    return true;
+}
+
+/* Names, IPv4 and, in brackets, IPv6. Bytes beyond ASCII are refused: a URL
+ * has the xn-- form of such a name. */
+static bool is_host(struct slice host)
+{
+    bool brackets = host.len && host.data[0] == '[';
+
+    if (brackets && (host.len < 4 || host.data[host.len - 1] != ']'))
+        return false;
+    for (size_t i = brackets; i < host.len - brackets; i++) {
+        char c = host.data[i];
+        if (brackets ? !isxdigit((unsigned char)c) && c != ':' && c != '.'
+                     : !isalnum((unsigned char)c) && c != '-' && c != '.' &&
+                           c != '_')
+            return false;
+    }
+    return host.len > 0 && host.data[0] != '.';
+}
+
+static bool split_url(struct slice url, struct host_port *ret)
+{
+    struct slice a = url_authority(url);
+    struct slice port = {NULL, 0};
+    size_t scheme = scheme_len(url);
+
+    if (!scheme)
+        return false;
+    const char *at = memrchr(a.data, '@', a.len);
+    if (at)
+        a = (struct slice){at + 1, a.len - (size_t)(at + 1 - a.data)};
+    const char *colon = memrchr(a.data, ':', a.len);
+    if (colon && !memchr(colon, ']', a.len - (size_t)(colon - a.data))) {
+        port = (struct slice){colon + 1, a.len - (size_t)(colon + 1 - a.data)};
+        a.len = (size_t)(colon - a.data);
+    }
+    ret->host = a;
+    ret->port = scheme == 7 ? 80 : 443;
+    return is_host(a) && (!port.len || parse_port(port, &ret->port));
+}
+
+/* No blanks and control characters: they would end the URL in a request. */
+static bool is_web_url(struct slice url)
+{
+    struct host_port ignored;
+
+    for (size_t i = 0; i < url.len; i++)
+        if ((unsigned char)url.data[i] <= ' ' || url.data[i] == 0x7F)
+            return false;
+    return url.len <= URL_BYTES_MAX && split_url(url, &ignored);
+}
+
+bool url_host(struct slice url, struct buffer *ret)
+{
+    struct host_port split;
+
+    if (!is_web_url(url) || !split_url(url, &split))
+        return false;
+    for (size_t i = 0; i < split.host.len; i++)
+        buffer_append_char(ret,
+                           (char)tolower((unsigned char)split.host.data[i]));
+    buffer_printf(ret, ":%d", split.port);
+    return !ret->failed;
+}
+
+/* The next "{key}" or "{symbol}" in [p, end); its length in *ret_len. */
+static const char *find_key(const char *p, const char *end, size_t *ret_len)
+{
+    while (p < end && (p = memchr(p, '{', (size_t)(end - p)))) {
+        if (!strncmp(p, "{key}", 5)) {
+            *ret_len = 5;
+            return p;
+        }
+        if (!strncmp(p, "{symbol}", 8)) {
+            *ret_len = 8;
+            return p;
+        }
+        p++;
+    }
+    return NULL;
+}
+
+/* Puts what `with` says around the match into `out`. */
+static void append_replaced(struct buffer *out, const struct replace *replace,
+                            const char *key, const regmatch_t groups[10])
+{
+    buffer_append(out, key, (size_t)groups[0].rm_so);
+    for (const char *p = replace->with; *p; p++) {
+        if (*p != '\\') {
+            buffer_append_char(out, *p);
+            continue;
+        }
+        p++;
+        if (!*p)
+            break;
+        if (!isdigit((unsigned char)*p)) {
+            buffer_append_char(out, *p);
+            continue;
+        }
+        const regmatch_t *group = &groups[*p - '0'];
+        if (group->rm_so >= 0)
+            buffer_append(out, key + group->rm_so,
+                          (size_t)(group->rm_eo - group->rm_so));
+    }
+    buffer_append_text(out, key + groups[0].rm_eo);
+}
+
+/* The first expression that matches rewrites the key. False where none
+ * does. */
+static bool replace_key(const struct request *request, struct slice key,
+                        struct buffer *out)
+{
+    char text[KEY_BYTES_MAX + 1]; /* regexec() wants a NUL */
+    regmatch_t groups[10];
+
+    memcpy(text, key.data, key.len);
+    text[key.len] = '\0';
+    for (size_t i = 0; i < request->n_replaces; i++) {
+        const struct replace *r = &request->replaces[i];
+        if (!regexec(&r->compiled, text, 0, NULL, 0) &&
+            !regexec(&r->compiled, text, 10, groups, 0)) {
+            append_replaced(out, r, text, groups);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* In the authority nothing may be encoded: the key is a name already. */
+static bool is_host_key(struct slice key)
+{
+    return is_host(key) && key.data[0] != '[';
+}
+
+static bool fill_template(const char *url, struct slice key, struct buffer *ret)
+{
+    struct slice all = slice_of(url);
+    struct slice authority = url_authority(all);
+    const char *end = all.data + all.len;
+    const char *p = url, *found;
+    size_t len;
+
+    buffer_reserve(ret, all.len + key.len);
+    while ((found = find_key(p, end, &len))) {
+        buffer_append(ret, p, (size_t)(found - p));
+        if (found >= authority.data + authority.len)
+            append_encoded(ret, key);
+        else if (is_host_key(key))
+            buffer_append_slice(ret, key);
+        else
+            return false;
+        p = found + len;
+    }
+    buffer_append(ret, p, (size_t)(end - p));
+    return !ret->failed;
+}
+
+bool request_url(const struct request *request, struct slice key,
+                 struct buffer *ret)
+{
+    struct buffer replaced = BUFFER_EMPTY;
+    size_t start = ret->len;
+    bool good = key_is_valid(key);
+
+    if (good && request->n_replaces && replace_key(request, key, &replaced)) {
+        key = buffer_slice(&replaced);
+        good = !replaced.failed && key_is_valid(key);
+    }
+    good = good && fill_template(request->url, key, ret) &&
+           is_web_url((struct slice){ret->data + start, ret->len - start});
+    buffer_free(&replaced);
+    return good;
+}
+
+bool request_fixed_host(const struct request *request, struct buffer *ret)
+{
+    size_t len;
+
+    if (!request->url)
+        return false;
+    struct slice authority = url_authority(slice_of(request->url));
+    if (find_key(authority.data, authority.data + authority.len, &len))
+        return false;
+    /* {key} after the authority is of no interest to url_host(). */
+    return url_host(slice_of(request->url), ret);
+}

@@ -1,0 +1,156 @@
+/*
+ * The pipeline file. Most of what it must do is a folder in
+ * tests/cases/pipeline: `pipeline.yaml`, and in `expected.txt` either the
+ * complaints ("LINE:COLUMN: text") or the model as pipeline_dump() shows it.
+ * `settings.env`, where there is one, is read first.
+ *
+ * WINDROW_WRITE_EXPECTED=1 writes expected.txt anew; read what it wrote.
+ */
+#include <dirent.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "alloc_sweep.h"
+#include "pipeline_dump.h"
+
+#define CASES WINDROW_SOURCE "/tests/cases/pipeline"
+#define CASES_MAX 200
+
+static bool write_expected;
+
+static void append_complaints(const struct complaints *c, struct buffer *out)
+{
+    for (size_t i = 0; i < c->n; i++)
+        buffer_printf(out, "%d:%d: %s\n", c->items[i].line, c->items[i].column,
+                      c->items[i].text);
+    if (c->dropped)
+        buffer_printf(out, "and %zu more\n", c->dropped);
+}
+
+/* Loads the file and shows what comes of it, complaints or model. */
+static int load_and_show(const char *path, struct settings *settings,
+                         struct buffer *shown, struct error *err)
+{
+    struct complaints complaints = {.n = 0};
+    struct pipeline *pipeline = NULL;
+    struct buffer text = BUFFER_EMPTY;
+
+    int failed = pipeline_read_file(path, &text, err);
+    if (!failed)
+        failed = pipeline_load(buffer_slice(&text), path, settings, &complaints,
+                               &pipeline, err);
+    if (!failed)
+        pipeline_dump(pipeline, shown);
+    assert_int_equal(failed == ERR_PIPELINE,
+                     complaints.n > 0 && !pipeline && failed != ERR_MEMORY);
+    append_complaints(&complaints, shown);
+    pipeline_free(&pipeline);
+    complaints_free(&complaints);
+    buffer_free(&text);
+    return failed;
+}
+
+static struct settings *settings_of(const char *folder)
+{
+    struct error err = ERROR_NONE;
+    struct settings *settings = settings_new();
+    char path[512];
+
+    assert_non_null(settings);
+    snprintf(path, sizeof path, "%s/settings.env", folder);
+    if (!access(path, R_OK))
+        assert_int_equal(settings_read_file(settings, path, &err), 0);
+    return settings;
+}
+
+/* A case gives the complaints, or the model, that it expects. */
+static void test_case(void **state)
+{
+    const char *name = *state;
+    char folder[300], path[400], expected_path[400];
+    struct buffer shown = BUFFER_EMPTY, expected = BUFFER_EMPTY;
+    struct error err = ERROR_NONE;
+
+    snprintf(folder, sizeof folder, "%s/%s", CASES, name);
+    snprintf(path, sizeof path, "%s/pipeline.yaml", folder);
+    snprintf(expected_path, sizeof expected_path, "%s/expected.txt", folder);
+    struct settings *settings = settings_of(folder);
+    load_and_show(path, settings, &shown, &err);
+    settings_free(&settings);
+    if (write_expected) {
+        FILE *file = fopen(expected_path, "w");
+        assert_non_null(file);
+        fputs(buffer_text(&shown), file);
+        fclose(file);
+    }
+    err = ERROR_NONE;
+    assert_int_equal(pipeline_read_file(expected_path, &expected, &err), 0);
+    assert_string_equal(buffer_text(&shown), buffer_text(&expected));
+    buffer_free(&shown);
+    buffer_free(&expected);
+}
+
+static void load_once(void *context)
+{
+    const char *const *args = context;
+    struct buffer shown = BUFFER_EMPTY;
+    struct error err = ERROR_NONE;
+    struct settings *settings = settings_new();
+
+    if (!settings)
+        return;
+    int failed = settings_read_file(settings, args[1], &err);
+    if (!failed)
+        failed = load_and_show(args[0], settings, &shown, &err);
+    if (alloc_sweep_failed())
+        assert_true(failed == ERR_MEMORY || shown.failed);
+    buffer_free(&shown);
+    settings_free(&settings);
+}
+
+/* Whichever allocation fails, loading ends with ERR_MEMORY and no leak. */
+static void test_no_memory_at_any_point(void **state)
+{
+    static const char *const names[] = {"sp500", "everything", "legacy",
+                                        "typos_everywhere", "cycle"};
+    (void)state;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char path[300];
+        const char *args[] = {path, CASES "/everything/settings.env"};
+        snprintf(path, sizeof path, "%s/%s/pipeline.yaml", CASES, names[i]);
+        alloc_sweep(load_once, args);
+    }
+}
+
+static int no_dots(const struct dirent *entry)
+{
+    return entry->d_name[0] != '.';
+}
+
+int main(void)
+{
+    static struct CMUnitTest tests[CASES_MAX + 1];
+    struct dirent **entries;
+    size_t n = 0;
+
+    write_expected = getenv("WINDROW_WRITE_EXPECTED");
+    clearenv();
+    int n_entries = scandir(CASES, &entries, no_dots, alphasort);
+    for (int i = 0; i < n_entries && n < CASES_MAX; i++)
+        tests[n++] = (struct CMUnitTest){.name = entries[i]->d_name,
+                                         .test_func = test_case,
+                                         .initial_state = entries[i]->d_name};
+    tests[n++] =
+        (struct CMUnitTest)cmocka_unit_test(test_no_memory_at_any_point);
+    int failed = _cmocka_run_group_tests("pipeline", tests, n, NULL, NULL);
+    for (int i = 0; i < n_entries; i++)
+        free(entries[i]);
+    free(entries);
+    return failed;
+}
