@@ -3,6 +3,7 @@ add_library(windrow_flags INTERFACE)
 target_compile_options(windrow_flags INTERFACE
     -Wall -Wextra -Wshadow -Wconversion -Wformat=2
     $<$<COMPILE_LANGUAGE:C>:-Wstrict-prototypes -Wmissing-prototypes>
+    $<$<C_COMPILER_ID:Clang>:-Wno-string-conversion> # CHECK(!"a reason")
     $<$<BOOL:${WINDROW_WERROR}>:-Werror>
     -fno-omit-frame-pointer -fstack-protector-strong)
 target_compile_definitions(windrow_flags INTERFACE
