@@ -98,8 +98,9 @@ static void add_complaint(struct loader *loader, int line, int column,
     c->n++;
 }
 
-static void complain_va(struct loader *loader, int line, int column,
-                        const char *format, va_list args)
+__attribute__((format(printf, 4, 0))) static void
+complain_va(struct loader *loader, int line, int column, const char *format,
+            va_list args)
 {
     char text[COMPLAINT_BYTES_MAX + 8];
     struct buffer buffer = BUFFER_EMPTY;
