@@ -1,0 +1,374 @@
+/*
+ * extract_json.cc: see extract_json.h. The one C++ file of Windrow, because
+ * simdjson's on-demand interface is C++.
+ *
+ * simdjson's first stage finds where every token begins, checks UTF-8, and
+ * that strings end; then a walk follows the tree of pointers and lets
+ * simdjson skip everything else, counting brackets. The walk goes on to the
+ * document's end when all has been found: only so is a document that was cut
+ * off known from a whole one.
+ *
+ * Built without exceptions: every step returns a simdjson::error_code, and
+ * the first error ends the walk.
+ */
+#include "extract_json.h"
+
+#include <cstring>
+#include <new>
+#include <utility>
+
+#include <simdjson.h>
+
+extern "C" {
+#include "base/arena.h"
+}
+
+#include "extract_pointer.h"
+#include "extract_text.h"
+
+static_assert(EXTRACT_PADDING >= simdjson::SIMDJSON_PADDING,
+              "bodies must be padded as simdjson needs it");
+
+namespace ondemand = simdjson::ondemand;
+using simdjson::error_code;
+
+const char extract_json_no_memory[] = "out of memory";
+
+struct extract_json {
+    ondemand::parser parser;
+    struct arena arena;          /* the trees */
+    struct pointer_node root;    /* begins at the document */
+    struct pointer_node element; /* begins at an element of the list */
+    bool is_list;
+    size_t n;
+    int *slots;                  /* of each pointer: its place in found */
+    struct extract_value *found; /* of the document, or of an element */
+    uint64_t turn; /* grows with each document and element, so that
+                      pointer_node.seen needs no resetting */
+};
+
+namespace
+{
+
+/* One call of extract_json_read(). */
+struct reading {
+    struct extract_json *json;
+    struct extract_value *values;   /* by slot */
+    struct extract_value *elements; /* by pointer, for `each` */
+    extract_json_each *each;
+    void *context;
+    bool stopped; /* `each` wants no more */
+};
+
+error_code read_value(struct reading *reading, ondemand::value value,
+                      struct pointer_node *node, size_t depth);
+
+struct slice slice_from(std::string_view text)
+{
+    return {text.data(), text.size()};
+}
+
+/* What a token that is no string, object or array stands for. */
+error_code scalar_of(struct slice token, struct extract_value *ret)
+{
+    token = extract_text_trim(token);
+    ret->text = token;
+    if (extract_text_is_number(token))
+        ret->kind = EXTRACT_NUMBER;
+    else if (slice_equal(token, slice_of("true")) ||
+             slice_equal(token, slice_of("false")))
+        ret->kind = EXTRACT_BOOLEAN;
+    else if (slice_equal(token, slice_of("null")))
+        ret->kind = EXTRACT_NULL;
+    else
+        return simdjson::TAPE_ERROR;
+    return simdjson::SUCCESS;
+}
+
+/* simdjson lets half a surrogate pair through as bytes that are no UTF-8. */
+void string_of(simdjson::simdjson_result<std::string_view> string,
+               struct extract_value *ret)
+{
+    std::string_view text;
+    bool good = !std::move(string).get(text) &&
+                simdjson::validate_utf8(text.data(), text.size());
+    ret->kind = good ? EXTRACT_STRING : EXTRACT_BAD_STRING;
+    ret->text = slice_from(good ? text : std::string_view());
+}
+
+/*
+ * Whether the name that begins at `raw` is `token`. A name spelled with
+ * escapes agrees with the token up to its first backslash, so only then is it
+ * unescaped. The name ends with '"', which a token's bytes are not compared
+ * beyond, since a raw name holds none.
+ */
+bool name_is(ondemand::field &field, struct slice token,
+             struct slice *unescaped)
+{
+    const char *raw = field.key().raw();
+    size_t i = 0;
+    while (!unescaped->data && i < token.len && raw[i] == token.data[i] &&
+           raw[i] != '"' && raw[i] != '\\')
+        i++;
+    if (!unescaped->data && raw[i] != '\\')
+        return i == token.len && raw[i] == '"';
+    std::string_view name;
+    if (!unescaped->data && !field.unescaped_key().get(name))
+        *unescaped = slice_from(name);
+    return unescaped->data && slice_equal(*unescaped, token);
+}
+
+struct pointer_node *child_of_name(ondemand::field &field,
+                                   struct pointer_node *node)
+{
+    struct slice unescaped = {nullptr, 0};
+    for (struct pointer_node *c = node->children; c; c = c->next)
+        if (name_is(field, c->token, &unescaped))
+            return c;
+    return nullptr;
+}
+
+struct pointer_node *child_at(size_t index, struct pointer_node *node)
+{
+    for (struct pointer_node *c = node->children; c; c = c->next)
+        if (c->index == index)
+            return c;
+    return nullptr;
+}
+
+error_code read_object(struct reading *reading, ondemand::object object,
+                       struct pointer_node *node, size_t depth)
+{
+    for (auto step : object) {
+        ondemand::field field;
+        SIMDJSON_TRY(std::move(step).get(field));
+        struct pointer_node *child = child_of_name(field, node);
+        if (!child || child->seen == reading->json->turn)
+            continue;
+        child->seen = reading->json->turn;
+        SIMDJSON_TRY(read_value(reading, field.value(), child, depth + 1));
+    }
+    return simdjson::SUCCESS;
+}
+
+/* Hands out the values of one element of the list. */
+error_code read_element(struct reading *reading, ondemand::value value)
+{
+    struct extract_json *json = reading->json;
+    if (reading->stopped)
+        return simdjson::SUCCESS;
+    json->turn++;
+    for (size_t i = 0; i < json->n; i++)
+        json->found[i] = {EXTRACT_ABSENT, {nullptr, 0}};
+    struct reading inner = *reading;
+    inner.values = json->found;
+    SIMDJSON_TRY(read_value(&inner, value, &json->element, 0));
+    for (size_t i = 0; i < json->n; i++)
+        reading->elements[i] = json->found[json->slots[i]];
+    reading->stopped = !reading->each(reading->context, reading->elements);
+    return simdjson::SUCCESS;
+}
+
+error_code read_array(struct reading *reading, ondemand::array array,
+                      struct pointer_node *node, size_t depth)
+{
+    size_t index = 0;
+    bool is_list = reading->json->is_list && node->slot != POINTER_NO_SLOT &&
+                   reading->values != reading->json->found;
+    for (auto step : array) {
+        ondemand::value value;
+        SIMDJSON_TRY(std::move(step).get(value));
+        struct pointer_node *child = child_at(index++, node);
+        if (is_list) {
+            SIMDJSON_TRY(read_element(reading, value));
+        } else if (child) {
+            SIMDJSON_TRY(read_value(reading, value, child, depth + 1));
+        }
+    }
+    return simdjson::SUCCESS;
+}
+
+/*
+ * For a value, and for a document that is an object or array. A value that is
+ * left alone here is skipped by the iteration around it.
+ */
+template <class T>
+error_code read_container(struct reading *reading, T &value,
+                          simdjson::ondemand::json_type type,
+                          struct pointer_node *node, size_t depth)
+{
+    bool is_object = type == ondemand::json_type::object;
+    if (node->slot != POINTER_NO_SLOT)
+        reading->values[node->slot].kind =
+            is_object ? EXTRACT_OBJECT : EXTRACT_ARRAY;
+    if (is_object) {
+        ondemand::object object;
+        SIMDJSON_TRY(value.get_object().get(object));
+        return read_object(reading, object, node, depth);
+    }
+    ondemand::array array;
+    SIMDJSON_TRY(value.get_array().get(array));
+    return read_array(reading, array, node, depth);
+}
+
+error_code read_value(struct reading *reading, ondemand::value value,
+                      struct pointer_node *node, size_t depth)
+{
+    if (depth > EXTRACT_JSON_DEPTH_MAX)
+        return simdjson::DEPTH_ERROR;
+    ondemand::json_type type;
+    SIMDJSON_TRY(value.type().get(type));
+    if (type == ondemand::json_type::object ||
+        type == ondemand::json_type::array)
+        return read_container(reading, value, type, node, depth);
+    if (node->slot == POINTER_NO_SLOT)
+        return simdjson::SUCCESS;
+    struct extract_value *found = &reading->values[node->slot];
+    if (type != ondemand::json_type::string)
+        return scalar_of(slice_from(value.raw_json_token()), found);
+    string_of(value.get_string(), found);
+    return simdjson::SUCCESS;
+}
+
+error_code at_end(ondemand::document &document)
+{
+    bool end = document.current_location().error() == simdjson::OUT_OF_BOUNDS;
+    return end ? simdjson::SUCCESS : simdjson::TRAILING_CONTENT;
+}
+
+/* A document that is one string, number, boolean or null. */
+error_code read_scalar(ondemand::document &document, ondemand::json_type type,
+                       struct slice body, struct extract_value *ret)
+{
+    if (type != ondemand::json_type::string)
+        return scalar_of(body, ret);
+    string_of(document.get_string(), ret);
+    return at_end(document);
+}
+
+/* All of the document, to its last token. */
+error_code read_document(struct reading *reading, struct slice body)
+{
+    ondemand::document document;
+    SIMDJSON_TRY(reading->json->parser
+                     .iterate(body.data, body.len, body.len + EXTRACT_PADDING)
+                     .get(document));
+    struct pointer_node *root = &reading->json->root;
+    ondemand::json_type type;
+    SIMDJSON_TRY(document.type().get(type));
+    if (type == ondemand::json_type::object ||
+        type == ondemand::json_type::array) {
+        SIMDJSON_TRY(read_container(reading, document, type, root, 0));
+        return at_end(document);
+    }
+    struct extract_value scalar = {EXTRACT_ABSENT, {nullptr, 0}};
+    SIMDJSON_TRY(read_scalar(document, type, body, &scalar));
+    if (root->slot != POINTER_NO_SLOT)
+        reading->values[root->slot] = scalar;
+    return simdjson::SUCCESS;
+}
+
+const char *error_words(error_code error)
+{
+    switch (error) {
+    case simdjson::SUCCESS:
+        return nullptr;
+    case simdjson::MEMALLOC:
+        return extract_json_no_memory;
+    case simdjson::EMPTY:
+        return "the answer is empty";
+    case simdjson::CAPACITY:
+        return "the answer is too long for a JSON document";
+    case simdjson::UTF8_ERROR:
+        return "not valid UTF-8";
+    case simdjson::UNESCAPED_CHARS:
+        return "a control character in a string";
+    case simdjson::UNCLOSED_STRING:
+    case simdjson::INCOMPLETE_ARRAY_OR_OBJECT:
+        return "the document is cut off";
+    case simdjson::TRAILING_CONTENT:
+        return "something follows the document";
+    default:
+        return "not a JSON document";
+    }
+}
+
+} // namespace
+
+const char *extract_kind_name(enum extract_kind kind)
+{
+    static const char *const names[] = {
+        "absent",   "null",      "a boolean", "a number",
+        "a string", "no string", "an object", "an array",
+    };
+    return names[kind];
+}
+
+static bool compile(struct extract_json *json, const char *list,
+                    const char *const *pointers, size_t n)
+{
+    json->root.slot = json->element.slot = POINTER_NO_SLOT;
+    json->is_list = list != nullptr;
+    json->n = n;
+    json->slots =
+        static_cast<int *>(arena_alloc(&json->arena, n * sizeof *json->slots));
+    json->found = static_cast<struct extract_value *>(
+        arena_alloc(&json->arena, n * sizeof *json->found));
+    if (!json->slots || !json->found)
+        return false;
+    if (list && pointer_add(&json->root, list, 0, &json->arena) < 0)
+        return false;
+    struct pointer_node *from = list ? &json->element : &json->root;
+    for (size_t i = 0; i < n; i++) {
+        json->slots[i] =
+            pointer_add(from, pointers[i], static_cast<int>(i), &json->arena);
+        if (json->slots[i] == POINTER_NO_SLOT)
+            return false;
+    }
+    return true;
+}
+
+struct extract_json *extract_json_new(const char *list,
+                                      const char *const *pointers, size_t n)
+{
+    struct extract_json *json = new (std::nothrow) extract_json();
+    if (json && !compile(json, list, pointers, n))
+        extract_json_free(&json);
+    return json;
+}
+
+void extract_json_free(struct extract_json **json)
+{
+    if (*json)
+        arena_free(&(*json)->arena);
+    delete *json;
+    *json = nullptr;
+}
+
+const char *extract_json_read(struct extract_json *json, struct slice body,
+                              struct extract_value *ret_values,
+                              extract_json_each *each, void *context)
+{
+    struct extract_value at_list = {EXTRACT_ABSENT, {nullptr, 0}};
+    struct reading reading = {
+        json, json->is_list ? &at_list : json->found, ret_values, each, context,
+        false};
+    if (body.len >= 3 && !memcmp(body.data, "\xef\xbb\xbf", 3))
+        body = {body.data + 3, body.len - 3};
+    json->turn++;
+    for (size_t i = 0; i < json->n; i++)
+        json->found[i] = {EXTRACT_ABSENT, {nullptr, 0}};
+    error_code error = read_document(&reading, body);
+    if (error)
+        return error_words(error);
+    for (size_t i = 0; !json->is_list && i < json->n; i++)
+        ret_values[i] = json->found[json->slots[i]];
+    if (json->is_list)
+        ret_values[0] = at_list;
+    return nullptr;
+}
+
+bool extract_json_is_utf8(struct slice text)
+{
+    return text.len == 0 || simdjson::validate_utf8(text.data, text.len);
+}
