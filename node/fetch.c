@@ -25,6 +25,7 @@
 #include "pipeline/template.h"
 #include "resolve.h"
 #include "sockets.h"
+#include "turn.h"
 
 struct shard {
     struct fetch_pool *pool;
@@ -73,7 +74,8 @@ struct fetch_pool {
     struct handle *waiting;
     struct handle *busy; /* by id: waiting and flying */
     struct told *told;
-    struct event *begin; /* waiting handles are to be looked at */
+    struct event *begin;     /* waiting handles are to be looked at */
+    struct buffer host_port; /* scratch of begin() */
     int64_t bytes;
 };
 
@@ -85,6 +87,7 @@ static void on_shard_timer(evutil_socket_t fd, short what, void *context)
 {
     (void)fd;
     (void)what;
+    turn_enter();
     struct shard *shard = context;
     CHECK(shard->multi);
     int running;
@@ -211,7 +214,8 @@ static void finish(struct fetch_pool *pool, struct handle *handle,
 static void finish_failed(struct fetch_pool *pool, struct handle *handle,
                           enum reason reason, const char *why)
 {
-    struct fetch_answer answer = {.reason = reason, .retry_after = -1};
+    struct fetch_answer answer = {
+        .request = handle->request, .reason = reason, .retry_after = -1};
     snprintf(answer.detail, sizeof answer.detail, "%.*s",
              FETCH_DETAIL_BYTES - 1, why);
     finish(pool, handle, &answer);
@@ -222,6 +226,7 @@ static void finish_flying(struct fetch_pool *pool, struct handle *handle,
 {
     struct fetch_answer answer;
     transfer_answer(&handle->transfer, handle->easy, code, &answer);
+    answer.request = handle->request;
     curl_off_t bytes = 0;
     curl_easy_getinfo(handle->easy, CURLINFO_SIZE_DOWNLOAD_T, &bytes);
     pool->bytes += bytes;
@@ -331,6 +336,7 @@ static void on_begin(evutil_socket_t fd, short what, void *context)
 {
     (void)fd;
     (void)what;
+    turn_enter();
     struct fetch_pool *pool = context;
     usec_t now = clock_monotonic();
     struct handle *handle, *next;

@@ -30,6 +30,7 @@ struct fetch_pool;
 
 /* What came, or why nothing did. Valid during the call only. */
 struct fetch_answer {
+    const struct request *request; /* of fetch_start() */
     enum reason reason; /* REASON_NONE: `body` is a 2xx answer; or a redirect,
                            if `redirect` is not empty */
     int http_status;    /* 0: none came */

@@ -18,6 +18,7 @@
 #include <utlist.h>
 
 #include "base/check.h"
+#include "turn.h"
 
 #define HOST_BYTES 256 /* RFC 1035: a name has at most 253 characters */
 
@@ -131,6 +132,7 @@ static void take_answer(struct resolver *resolver, struct question *answer)
 static void on_answered(evutil_socket_t fd, short what, void *context)
 {
     (void)what;
+    turn_enter();
     struct resolver *resolver = context;
     eventfd_t count;
     eventfd_read(fd, &count);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "turn.h"
 
 struct watched {
     struct sockets *sockets;
@@ -25,6 +26,7 @@ struct sockets {
 
 static void on_socket_event(evutil_socket_t fd, short what, void *context)
 {
+    turn_enter();
     struct watched *watched = context;
     CHECK(watched->fd == fd);
     if (watched->idle) { /* the server hung up, or speaks out of turn */

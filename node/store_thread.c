@@ -15,6 +15,7 @@
 
 #include "ledger/ledger.h"
 #include "store_backend.h"
+#include "turn.h"
 
 struct job {
     uint64_t id;
@@ -121,6 +122,7 @@ static void report(struct store_thread *store, struct job *job)
 static void on_answered(evutil_socket_t fd, short what, void *context)
 {
     (void)what;
+    turn_enter();
     struct store_thread *store = context;
     eventfd_t count;
     eventfd_read(fd, &count);
