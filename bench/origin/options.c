@@ -173,11 +173,9 @@ static int take_amount(struct options *options, int id, const char *name,
     case OPTION_SLOW:
         parse_duration(name, text, &options->slow, err);
         break;
-    case OPTION_DRIP:
-        parse_duration(name, text, &options->drip_interval, err);
-        break;
     default:
-        CHECK(!"an option");
+        CHECK(id == OPTION_DRIP);
+        parse_duration(name, text, &options->drip_interval, err);
     }
     return (int)err->code;
 }

@@ -175,25 +175,25 @@ static void conn_send(struct conn *conn, struct slice head, struct slice body,
         conn_finish(conn);
 }
 
-/* The next piece, once the last one is out; then the end. */
+/* The next piece, once the last one is out; then the end. A piece always goes
+ * through the buffer, whose draining calls for the next. */
 static void conn_stream(struct conn *conn)
 {
-    static const struct slice none = {NULL, 0};
+    struct evbuffer *out = bufferevent_get_output(conn->bev);
+    bool chunked = conn->request.chunked_understood;
     size_t len = conn->stream_left < STREAM_PIECE_BYTES
                      ? (size_t)conn->stream_left
                      : STREAM_PIECE_BYTES;
-    bool chunked = conn->request.chunked_understood;
-    char size[16] = "";
-    if (chunked)
-        snprintf(size, sizeof size, "%zx\r\n", len);
-    conn->stream_left -= len;
     if (len == 0) {
-        conn_send(conn, slice_of(chunked ? "0\r\n\r\n" : ""), none, true);
+        conn_send(conn, slice_of(chunked ? "0\r\n\r\n" : ""), slice_of(""),
+                  true);
         return;
     }
-    conn_write(conn, slice_of(size), (struct slice){stream_piece, len}, true);
-    if (chunked && conn->state == CONN_STREAMING)
-        bufferevent_write(conn->bev, "\r\n", 2);
+    conn->stream_left -= len;
+    if ((chunked && evbuffer_add_printf(out, "%zx\r\n", len) < 0) ||
+        evbuffer_add_reference(out, stream_piece, len, NULL, NULL) ||
+        (chunked && evbuffer_add(out, "\r\n", 2)))
+        conn_set_state(conn, CONN_DEAD);
 }
 
 static void conn_start_stream(struct conn *conn, struct slice head,
@@ -201,7 +201,6 @@ static void conn_start_stream(struct conn *conn, struct slice head,
 {
     conn->stream_left = bytes;
     conn_set_state(conn, CONN_STREAMING);
-    /* Through the buffer, whose draining calls for the first piece. */
     if (bufferevent_write(conn->bev, head.data, head.len))
         conn_set_state(conn, CONN_DEAD);
 }

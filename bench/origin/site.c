@@ -490,11 +490,9 @@ static void set_status_fault(struct site *site, const struct visit *visit,
     case FAULT_500:
         set_text(answer, 500, TYPE_TEXT, "Internal Server Error\n");
         break;
-    case FAULT_503:
-        set_text(answer, 503, TYPE_TEXT, "Service Unavailable\n");
-        break;
     default:
-        CHECK(!"a fault that is a status");
+        CHECK(visit->fault == FAULT_503);
+        set_text(answer, 503, TYPE_TEXT, "Service Unavailable\n");
     }
 }
 

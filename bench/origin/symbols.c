@@ -31,7 +31,7 @@ struct symbols {
     enum symbols_kind kind;
     const struct facts *facts;
     size_t count;
-    char generated[16];            /* what symbols_at() wrote last */
+    char generated[24];            /* what symbols_at() wrote last */
     struct buffer text;            /* of the file */
     struct symbols_entry *entries; /* in its order */
     struct symbols_entry *by_symbol;
@@ -158,7 +158,7 @@ static int read_lines(struct symbols *symbols, const char *path,
 int symbols_new_file(const struct facts *facts, const char *path,
                      struct symbols **ret_symbols, struct error *err)
 {
-    struct symbols *symbols;
+    struct symbols *symbols = NULL;
     if (symbols_new(SYMBOLS_FILE, facts, 0, &symbols, err))
         return (int)err->code;
     if (text_read_file(path, SYMBOLS_FILE_BYTES_MAX, &symbols->text, err))
