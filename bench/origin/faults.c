@@ -56,19 +56,25 @@ int faults_new(struct faults **ret_faults, struct error *err)
     return 0;
 }
 
+static void free_key(struct fault_key *key)
+{
+    struct fault_rule *rule, *next;
+    LL_FOREACH_SAFE (key->rules, rule, next)
+        free(rule);
+    free(key->key);
+    free(key);
+}
+
 void faults_free(struct faults **faults)
 {
     if (!*faults)
         return;
-    struct fault_key *key, *next_key;
-    HASH_ITER (hh, (*faults)->keys, key, next_key) {
-        struct fault_rule *rule, *next_rule;
-        HASH_DEL((*faults)->keys, key);
-        LL_FOREACH_SAFE (key->rules, rule, next_rule) {
-            free(rule);
-        }
-        free(key->key);
-        free(key);
+    struct fault_key *key = (*faults)->keys;
+    HASH_CLEAR(hh, (*faults)->keys);
+    while (key) { /* still linked by uthash's own order */
+        struct fault_key *next = key->hh.next;
+        free_key(key);
+        key = next;
     }
     free(*faults);
     *faults = NULL;

@@ -114,29 +114,29 @@ static void count_second(struct journal *journal, usec_t now)
         journal->second_max = journal->second_count;
 }
 
-uint64_t journal_begin(struct journal *journal, const char *text, usec_t now)
+uint64_t journal_begin(struct journal *journal, const char *key, usec_t now)
 {
     count_second(journal, now);
     uint64_t before = journal->requests++;
     if (++journal->in_flight > journal->in_flight_max)
         journal->in_flight_max = journal->in_flight;
-    struct journal_key *key = find_key(journal, text);
-    if (!key)
-        key = add_key(journal, text);
-    if (!key) {
+    struct journal_key *entry = find_key(journal, key);
+    if (!entry)
+        entry = add_key(journal, key);
+    if (!entry) {
         journal->keys_dropped++;
         return before;
     }
-    return key->asked++;
+    return entry->asked++;
 }
 
-void journal_injected(struct journal *journal, const char *text,
+void journal_injected(struct journal *journal, const char *key,
                       enum fault_kind kind)
 {
     journal->injected[kind]++;
-    struct journal_key *key = find_key(journal, text);
-    if (key && key->asked <= JOURNAL_INJECTED_MAX)
-        key->injected[key->asked - 1] = (uint8_t)kind;
+    struct journal_key *entry = find_key(journal, key);
+    if (entry && entry->asked <= JOURNAL_INJECTED_MAX)
+        entry->injected[entry->asked - 1] = (uint8_t)kind;
 }
 
 void journal_end(struct journal *journal)

@@ -4,7 +4,7 @@
  *
  * Reading order: options.h (what can be asked for), facts.h and symbols.h (what
  * is known), lists.h and quotes.h (the pages), faults.h, site.h (a request
- * becomes an answer), server.h (the answer goes out).
+ * becomes an answer), conn.h (the answer goes out).
  */
 #include <errno.h>
 #include <event2/event.h>

@@ -1,12 +1,11 @@
 /*
- * server.h: the sockets: connections with keep-alive, delays, and answers that
- * go out whole, cut, slowly, or not at all.
+ * server.h: the listening socket; what it accepts, conn.h looks after.
  *
  * Not evhttp, because half of what this server is for is to break the protocol:
  * resets, bodies shorter than promised, a byte at a time, a stream that obeys
  * backpressure. With evhttp each means to take its connection away from it,
  * which it has no interface for; the HTTP that is needed beside is small
- * (http.c). It also serves several times as many requests a second.
+ * (http.c).
  */
 #ifndef ORIGIN_SERVER_H
 #define ORIGIN_SERVER_H

@@ -14,11 +14,10 @@
 #include "lists.h"
 #include "quotes.h"
 #include "replay.h"
+#include "route.h"
 #include "symbols.h"
 #include "text.h"
 
-#define CHART_PATH "/v8/finance/chart/"
-#define QUOTE_PATH "/quote/"
 #define GARBAGE_BYTES 1200 /* about what a chart answer has */
 
 #define TYPE_JSON "application/json;charset=utf-8"
@@ -105,81 +104,6 @@ struct journal *site_journal(struct site *site)
 
 /* Step one: what is asked for, by whom, and what goes wrong. */
 
-static enum page fixed_page(const char *path, const char **ret_key)
-{
-    static const struct {
-        const char *path;
-        enum page page;
-        const char *key; /* in the journal; "" for ours */
-    } pages[] = {
-        {"/wiki/List_of_S&P_500_companies", PAGE_WIKI, "wiki"},
-        {"/symbols.json", PAGE_SYMBOLS_JSON, "symbols"},
-        {"/symbols.txt", PAGE_SYMBOLS_TEXT, "symbols"},
-        {"/symbols.csv", PAGE_SYMBOLS_CSV, "symbols"},
-        {"/origin/log", PAGE_LOG, ""},
-        {"/origin/reset", PAGE_RESET, ""},
-        {"/origin/health", PAGE_HEALTH, ""},
-    };
-    for (size_t i = 0; i < sizeof pages / sizeof *pages; i++) {
-        if (!strcmp(path, pages[i].path)) {
-            *ret_key = pages[i].key;
-            return pages[i].page;
-        }
-    }
-    return PAGE_NONE;
-}
-
-/* A key is one part of a path; a slash in it must come as %2F. */
-static enum page keyed_page(char *path, const char **ret_key)
-{
-    enum page page;
-    char *key;
-    if (!strncmp(path, CHART_PATH, strlen(CHART_PATH))) {
-        page = PAGE_CHART;
-        key = path + strlen(CHART_PATH);
-    } else if (!strncmp(path, QUOTE_PATH, strlen(QUOTE_PATH))) {
-        page = PAGE_QUOTE;
-        key = path + strlen(QUOTE_PATH);
-        size_t len = strlen(key);
-        if (len && key[len - 1] == '/') /* the real one has it */
-            key[len - 1] = '\0';
-    } else {
-        return PAGE_NONE;
-    }
-    if (!*key || strchr(key, '/'))
-        return PAGE_NONE;
-    if (!text_percent_decode(key) || strlen(key) >= SYMBOL_BYTES_MAX)
-        return PAGE_BAD_KEY;
-    *ret_key = key;
-    return page;
-}
-
-static void find_page(const char *target, struct visit *visit)
-{
-    char path[HTTP_TARGET_BYTES_MAX];
-    const char *key = "";
-    strcpy(path, target); /* of the same size */
-    path[strcspn(path, "?#")] = '\0';
-    visit->page = keyed_page(path, &key);
-    if (visit->page == PAGE_NONE && text_percent_decode(path))
-        visit->page = fixed_page(path, &key);
-    strcpy(visit->key, key); /* shorter than SYMBOL_BYTES_MAX: keyed_page() */
-}
-
-/* Does the query have this part, such as r=1? */
-static bool query_has(const char *target, const char *part)
-{
-    const char *query = strchr(target, '?');
-    size_t len = strlen(part);
-    while (query) {
-        query++;
-        if (!strncmp(query, part, len) && (!query[len] || query[len] == '&'))
-            return true;
-        query = strchr(query, '&');
-    }
-    return false;
-}
-
 /* Yahoo turns away what says it is a library. */
 static bool library_agent(const char *agent)
 {
@@ -225,7 +149,7 @@ static usec_t delay_of(const struct site *site, const struct visit *visit,
 void site_begin(struct site *site, const struct http_request *request,
                 usec_t now, struct visit *visit)
 {
-    find_page(request->target, visit);
+    visit->page = route_find(request->target, visit->key);
     visit->fault = FAULT_NONE;
     visit->delay = 0;
     visit->journaled = *visit->key;
@@ -245,7 +169,8 @@ void site_begin(struct site *site, const struct http_request *request,
     } else {
         visit->fault = faults_pick(site->options->faults, site->options->seed,
                                    visit->key, nth, is_symbol);
-        if (visit->fault == FAULT_REDIRECT && query_has(request->target, "r=1"))
+        if (visit->fault == FAULT_REDIRECT &&
+            route_query_has(request->target, "r=1"))
             visit->fault = FAULT_NONE;
     }
     journal_injected(site->journal, visit->key, visit->fault);
@@ -376,7 +301,8 @@ static void answer_page(struct site *site, const struct http_request *request,
         answer_quote(site, visit, QUOTE_PRICE, answer);
         break;
     case PAGE_LOG:
-        answer_journal(site, !query_has(request->target, "keys=0"), answer);
+        answer_journal(site, !route_query_has(request->target, "keys=0"),
+                       answer);
         break;
     case PAGE_RESET:
         journal_reset(site->journal);

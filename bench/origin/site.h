@@ -13,27 +13,11 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/slice.h"
-#include "facts.h"
 #include "faults.h"
 #include "http.h"
 #include "journal.h"
 #include "options.h"
-
-enum page {
-    PAGE_WIKI,
-    PAGE_SYMBOLS_JSON,
-    PAGE_SYMBOLS_TEXT,
-    PAGE_SYMBOLS_CSV,
-    PAGE_CHART,
-    PAGE_QUOTE,
-    PAGE_LOG,
-    PAGE_RESET,
-    PAGE_HEALTH,
-    PAGE_NONE,       /* 404 */
-    PAGE_BAD_KEY,    /* 400 */
-    PAGE_BAD_METHOD, /* 405 */
-    PAGE_BAD_AGENT   /* 403 or 429, as the site does */
-};
+#include "route.h"
 
 struct visit {
     enum page page;
