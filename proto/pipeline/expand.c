@@ -74,10 +74,13 @@ static void expand_text(struct loader *loader, struct yaml_node *node)
             text += text[1] == '$' ? 2 : 1;
         }
     }
-    if (out.len > EXPAND_BYTES_MAX)
+    if (out.len > EXPAND_BYTES_MAX) {
         complain(loader, node, "longer than %d bytes when expanded",
                  EXPAND_BYTES_MAX);
-    else if (text)
+        text = NULL;
+    }
+    node->broken = !text; /* what is read from it would say it again */
+    if (text)
         node->text =
             arena_copy(&loader->pipeline->arena, buffer_text(&out), out.len);
     if (out.failed || !node->text) {

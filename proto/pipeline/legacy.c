@@ -62,7 +62,8 @@ static const struct builtin *find_builtin(struct loader *loader,
         if (!strcmp(locations[i], name))
             return &builtins[i];
     }
-    complain_unknown(loader, node, "location", name, locations, N_BUILTINS);
+    complain_unknown(loader, node, "location", NULL, name, locations,
+                     N_BUILTINS);
     return NULL;
 }
 
@@ -77,7 +78,8 @@ static bool check_class(struct loader *loader, const struct yaml_node *node,
     }
     const char *name = load_text(loader, class, "class");
     if (name && strcmp(name, builtin->class))
-        complain_unknown(loader, class, "class", name, &builtin->class, 1);
+        complain_unknown(loader, class, "class", NULL, name, &builtin->class,
+                         1);
     return name && !strcmp(name, builtin->class);
 }
 

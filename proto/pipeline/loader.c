@@ -114,6 +114,8 @@ void complain(struct loader *loader, const struct yaml_node *at,
               const char *format, ...)
 {
     va_list args;
+    if (at->broken)
+        return;
     va_start(args, format);
     complain_va(loader, at->line, at->column, format, args);
     va_end(args);
@@ -129,13 +131,16 @@ void complain_at(struct loader *loader, int line, int column,
 }
 
 void complain_unknown(struct loader *loader, const struct yaml_node *at,
-                      const char *what, const char *found,
+                      const char *what, const char *of, const char *found,
                       const char *const *allowed, size_t n_allowed)
 {
     struct buffer text = BUFFER_EMPTY;
     const char *nearest = spell_nearest(found, allowed, n_allowed);
 
-    buffer_printf(&text, "unknown %s '%s'", what, shown(found).text);
+    if (at->broken)
+        return;
+    buffer_printf(&text, "unknown %s '%s'%s%s", what, shown(found).text,
+                  of ? " of " : "", of ? of : "");
     if (nearest)
         buffer_printf(&text, "; did you mean '%s'?", shown(nearest).text);
     buffer_append_text(&text, " (allowed: ");
@@ -145,14 +150,14 @@ void complain_unknown(struct loader *loader, const struct yaml_node *at,
 }
 
 void load_check_keys(struct loader *loader, const struct yaml_node *map,
-                     const char *what, const char *const *known, size_t n_known)
+                     const char *of, const char *const *known, size_t n_known)
 {
     for (const struct yaml_node *e = map->first; e; e = e->next) {
         size_t i = 0;
         while (i < n_known && strcmp(known[i], e->key->text))
             i++;
         if (i == n_known)
-            complain_unknown(loader, e->key, what, e->key->text, known,
+            complain_unknown(loader, e->key, "key", of, e->key->text, known,
                              n_known);
     }
 }
@@ -206,16 +211,19 @@ bool load_texts(struct loader *loader, const struct yaml_node *node,
         return false;
     }
     const char **texts = load_alloc(loader, node->n_items, sizeof *texts);
+    const char *entry = load_printf(loader, "an entry of %s", what);
     size_t n = 0;
-    for (const struct yaml_node *e = node->first; e && texts; e = e->next) {
-        const char *text = load_text(loader, e, what);
+    if (!texts || !entry)
+        return false;
+    for (const struct yaml_node *e = node->first; e; e = e->next) {
+        const char *text = load_text(loader, e, entry);
         if (!text)
             return false;
         texts[n++] = text;
     }
     *ret = texts;
     *ret_n = n;
-    return texts;
+    return true;
 }
 
 bool load_map(struct loader *loader, const struct yaml_node *node,

@@ -38,16 +38,15 @@ void complain(struct loader *loader, const struct yaml_node *at,
 void complain_at(struct loader *loader, int line, int column,
                  const char *format, ...) PRINTF_LIKE(4, 5);
 
-/* "unknown WHAT 'FOUND'; did you mean 'X'? (allowed: X, Y)". */
+/* "unknown WHAT 'FOUND' of OF; did you mean 'X'? (allowed: X, Y)". */
 void complain_unknown(struct loader *loader, const struct yaml_node *at,
-                      const char *what, const char *found,
+                      const char *what, const char *of, const char *found,
                       const char *const *allowed, size_t n_allowed);
 
-/* Complains about each key of `map` that is not among `known`; `what` says
- * what a key is, for instance "key of a queue". */
+/* Complains about each key of `map` that is not among `known`; `of` says
+ * what the map is, for instance "a queue"; NULL: the whole. */
 void load_check_keys(struct loader *loader, const struct yaml_node *map,
-                     const char *what, const char *const *known,
-                     size_t n_known);
+                     const char *of, const char *const *known, size_t n_known);
 
 /* Zeroed memory of the pipeline; NULL and out_of_memory. */
 void *load_alloc(struct loader *loader, size_t n, size_t bytes);

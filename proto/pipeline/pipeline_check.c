@@ -34,16 +34,16 @@ static void check_ends(struct loader *loader, const struct worker *worker)
 
     if (source && worker->input_queue >= 0)
         complain(loader, node_of(loader, worker, "input_queue"),
-                 "a %s worker is a source and takes no input_queue", class);
+                 "%s is a source and takes no input_queue", class);
     if (!source && worker->input_queue < 0)
-        complain(loader, node_of(loader, worker, ""),
-                 "a %s worker needs an input_queue", class);
+        complain(loader, node_of(loader, worker, ""), "%s needs an input_queue",
+                 class);
     if (worker->class == CLASS_STORE && worker->n_output_queues)
         complain(loader, node_of(loader, worker, "output_queues"),
-                 "a store worker is the end and takes no output_queues");
+                 "store is the end and takes no output_queues");
     if (worker->class != CLASS_STORE && !worker->n_output_queues)
         complain(loader, node_of(loader, worker, "output_queues"),
-                 "a %s worker needs output_queues", class);
+                 "%s needs output_queues", class);
 }
 
 static bool link_queues(struct loader *loader)
@@ -89,6 +89,11 @@ static void check_unread(struct loader *loader, const struct queue *queue)
     }
 }
 
+static bool one_stores(const struct worker *a, const struct worker *b)
+{
+    return a->class == CLASS_STORE && worker_class_is_fetcher(b->class);
+}
+
 /* What follows a queue must be able to use what comes through it. */
 static void check_kinds(struct loader *loader, const struct queue *queue)
 {
@@ -97,7 +102,7 @@ static void check_kinds(struct loader *loader, const struct queue *queue)
 
     for (size_t i = 1; i < queue->n_consumers; i++) {
         const struct worker *other = &workers[queue->consumers[i]];
-        if ((other->class == CLASS_STORE) != (first->class == CLASS_STORE))
+        if (one_stores(first, other) || one_stores(other, first))
             complain(loader, node_of(loader, other, "input_queue"),
                      "queue '%s': read by a store and by a fetcher; each item "
                      "would go to one of them. Give each a queue of its own",
@@ -206,9 +211,9 @@ static void complain_field(struct loader *loader, const struct yaml_node *at,
     names[n++] = "fetched_at";
     for (size_t i = 0; i < from->n_fields; i++)
         names[n++] = from->fields[i].name;
-    const char *what = load_printf(loader, "field of '%s'", from->name);
-    if (what)
-        complain_unknown(loader, at, what, field, names, n);
+    const char *of = load_printf(loader, "'%s'", from->name);
+    if (of)
+        complain_unknown(loader, at, "field", of, field, names, n);
 }
 
 /* Each column must be a field of all who write the queue, of one type. */

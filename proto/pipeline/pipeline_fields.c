@@ -28,8 +28,8 @@ bool check_pointer(struct loader *loader, const struct yaml_node *at,
     return true;
 }
 
-/* With a context, libxml2 hands its errors to this function and does not
- * print them. */
+/* With a handler in the context, libxml2 prints nothing; where it stopped is
+ * in the context, and a text of its own it does not give. */
 static void keep_silent(void *context, xmlErrorPtr error)
 {
     (void)context;
@@ -48,15 +48,9 @@ bool check_xpath(struct loader *loader, const struct yaml_node *at,
     context->error = keep_silent;
     xmlXPathCompExprPtr compiled =
         xmlXPathCtxtCompile(context, (const xmlChar *)xpath);
-    if (!compiled) {
-        char message[80] = "not understood";
-        const char *said = context->lastError.message;
-        if (said)
-            snprintf(message, sizeof message, "%.*s", (int)strcspn(said, "\n"),
-                     said);
-        complain(loader, at, "'%s' is no XPath: %s at character %d",
-                 shown(xpath).text, message, context->lastError.int1 + 1);
-    }
+    if (!compiled)
+        complain(loader, at, "'%s' is no XPath from its byte %d on",
+                 shown(xpath).text, context->lastError.int1 + 1);
     xmlXPathFreeCompExpr(compiled);
     xmlXPathFreeContext(context);
     return compiled;
@@ -77,7 +71,7 @@ static bool parse_type(struct loader *loader, const struct yaml_node *node,
             return true;
         }
     if (name)
-        complain_unknown(loader, node, "type", name, names, 4);
+        complain_unknown(loader, node, "type", NULL, name, names, 4);
     return false;
 }
 
@@ -145,7 +139,8 @@ static void parse_at(struct loader *loader, const struct worker *worker,
     if (worker->class == CLASS_HTTP_JSON && node->kind == YAML_TEXT &&
         !node->plain && !*node->text)
         return; /* the document itself */
-    const char *at = load_text(loader, node, "where a field is");
+    const char *what = load_printf(loader, "field '%s'", field->name);
+    const char *at = what ? load_text(loader, node, what) : NULL;
     if (!at)
         return;
     field->at = at;
@@ -165,7 +160,7 @@ static void parse_field_map(struct loader *loader, const struct worker *worker,
     const struct yaml_node *required = yaml_get(node, "required");
     const struct yaml_node *fallback = yaml_get(node, "default");
 
-    load_check_keys(loader, node, "key of a field", known, 4);
+    load_check_keys(loader, node, "a field", known, 4);
     if (at)
         parse_at(loader, worker, field, at);
     else
@@ -224,7 +219,8 @@ void read_columns(struct loader *loader, struct worker *worker,
     if (!sink->columns)
         return;
     for (const struct yaml_node *n = node->first; n; n = n->next) {
-        const char *from = load_text(loader, n, "what a column holds");
+        const char *what = load_printf(loader, "column '%s'", n->key->text);
+        const char *from = what ? load_text(loader, n, what) : NULL;
         if (!load_name_is_good(n->key->text))
             complain(loader, n->key, "'%s' is no name of a column",
                      shown(n->key->text).text);

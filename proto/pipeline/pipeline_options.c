@@ -206,13 +206,11 @@ static void complain_option(struct loader *loader, const struct worker *worker,
     for (size_t i = 0; i < N_OPTIONS; i++)
         if (options_table[i].classes & OF(worker->class))
             allowed[n++] = options_table[i].name;
-    const char *what =
-        load_printf(loader, "option of %s", worker_class_name(worker->class));
-    if (what && n)
-        complain_unknown(loader, key, what, key->text, allowed, n);
-    else if (what)
-        complain(loader, key, "a %s worker takes no options",
-                 worker_class_name(worker->class));
+    const char *class = worker_class_name(worker->class);
+    if (n)
+        complain_unknown(loader, key, "option", class, key->text, allowed, n);
+    else
+        complain(loader, key, "%s takes no options", class);
 }
 
 static void parse_option(struct loader *loader, struct worker *worker,
@@ -262,7 +260,7 @@ static void check_together(struct loader *loader, struct worker *worker,
                  "by option 'path'");
     else if (!worker->file.path)
         complain(loader, node,
-                 "a file worker needs option 'path', or one "
+                 "file needs option 'path', or one "
                  "input value");
 }
 
@@ -279,8 +277,7 @@ void parse_options(struct loader *loader, struct worker *worker,
     for (size_t i = 0; i < N_OPTIONS; i++)
         if (options_table[i].required & OF(worker->class) &&
             !(options && yaml_get(options, options_table[i].name)))
-            complain(loader, options ? options : node,
-                     "a %s worker needs option '%s'",
+            complain(loader, options ? options : node, "%s needs option '%s'",
                      worker_class_name(worker->class), options_table[i].name);
     check_together(loader, worker, options ? options : node);
 }

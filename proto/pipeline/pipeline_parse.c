@@ -8,17 +8,23 @@
 #include "pipeline/loader.h"
 #include "pipeline/template.h"
 
+#define TEXT_OF(number) TEXT_OF_IT(number)
+#define TEXT_OF_IT(number) #number
+#define PIPELINE_VERSION_TEXT TEXT_OF(PIPELINE_VERSION)
+
 static void parse_version(struct loader *loader, const struct yaml_node *root)
 {
     const struct yaml_node *node = yaml_get(root, "version");
-    int64_t version;
 
-    if (node)
-        load_integer(loader, node, "version", PIPELINE_VERSION,
-                     PIPELINE_VERSION, &version);
-    else if (!loader->legacy)
-        complain(loader, root, "version is missing: 'version: %d'",
-                 PIPELINE_VERSION);
+    if (node) {
+        const char *version = load_text(loader, node, "version");
+        if (version && strcmp(version, PIPELINE_VERSION_TEXT))
+            complain(loader, node, "version is '%s'; %s is allowed",
+                     shown(version).text, PIPELINE_VERSION_TEXT);
+    } else if (!loader->legacy) {
+        complain(loader, root, "version is missing: 'version: %s'",
+                 PIPELINE_VERSION_TEXT);
+    }
 }
 
 /* A name of ours, or NULL after a complaint; `of` is what misses it. */
@@ -73,7 +79,7 @@ static void parse_queue(struct loader *loader, const struct yaml_node *node)
         complain(loader, node, "a queue must be a map, as in {name: symbols}");
         return;
     }
-    load_check_keys(loader, node, "key of a queue",
+    load_check_keys(loader, node, "a queue",
                     loader->legacy ? legacy_known : known,
                     loader->legacy ? 4 : 2);
     const struct yaml_node *description = yaml_get(node, "description");
@@ -122,7 +128,7 @@ static int parse_queue_name(struct loader *loader, const struct yaml_node *node,
         if (!strcmp(names[i], name))
             return (int)i;
     }
-    complain_unknown(loader, node, "queue", name, names, p->n_queues);
+    complain_unknown(loader, node, "queue", NULL, name, names, p->n_queues);
     return -1;
 }
 
@@ -174,7 +180,8 @@ static bool parse_class(struct loader *loader, const struct yaml_node *node,
             return true;
         }
     }
-    complain_unknown(loader, class, "class", name, names, CLASS_STORE + 1);
+    complain_unknown(loader, class, "class", NULL, name, names,
+                     CLASS_STORE + 1);
     return false;
 }
 
@@ -237,14 +244,14 @@ static void parse_input_values(struct loader *loader, struct worker *worker,
 
     if (!node) {
         if (pages || worker->class == CLASS_VALUES)
-            complain(loader, of, "a %s worker needs input_values: %s",
+            complain(loader, of, "%s needs input_values: %s",
                      worker_class_name(worker->class),
                      pages ? "the URLs of the pages to read" : "the keys");
         return;
     }
     if (!pages && worker->class != CLASS_VALUES &&
         worker->class != CLASS_FILE) {
-        complain(loader, node, "a %s worker takes no input_values",
+        complain(loader, node, "%s takes no input_values",
                  worker_class_name(worker->class));
         return;
     }
@@ -286,7 +293,7 @@ static void parse_kind(struct loader *loader, struct worker *worker,
     bool legacy = yaml_get(node, "location");
     struct yaml_node *options = NULL;
 
-    load_check_keys(loader, node, "key of a worker",
+    load_check_keys(loader, node, "a worker",
                     loader->legacy ? legacy_known : known,
                     loader->legacy ? 11 : 10);
     if (legacy ? !legacy_worker(loader, node, worker, &options)
@@ -362,7 +369,7 @@ void parse_pipeline(struct loader *loader, const struct yaml_node *root)
         return;
     }
     loader->legacy = legacy_file(root);
-    load_check_keys(loader, root, "key", known, 6);
+    load_check_keys(loader, root, NULL, known, 6);
     parse_version(loader, root);
     if (yaml_get(root, "name")) {
         const char *name = parse_name(loader, root, "pipeline");

@@ -43,7 +43,7 @@ static bool check_placeholders(struct loader *loader,
         }
         const char *name = load_printf(loader, "%.*s", (int)len - 1, p + 1);
         if (name)
-            complain_unknown(loader, node, "placeholder", name, known, 2);
+            complain_unknown(loader, node, "placeholder", NULL, name, known, 2);
         return false;
     }
     if (!n_keys)
@@ -211,7 +211,7 @@ void read_retry(struct loader *loader, struct worker *worker,
 
     if (!load_map(loader, node, "option 'retry'", YAML_ITEMS_MAX))
         return;
-    load_check_keys(loader, node, "key of retry", known, 3);
+    load_check_keys(loader, node, "retry", known, 3);
     const struct yaml_node *n = yaml_get(node, "attempts");
     if (n && load_integer(loader, n, "attempts", 1, 100, &attempts))
         request->attempts = (int)attempts;

@@ -24,6 +24,7 @@ struct yaml_node {
     int line;                /* from 1 */
     int column;              /* from 1, in characters */
     bool plain;              /* a text without quotes */
+    bool broken;             /* already complained about, by the tree's user */
     const char *text;        /* YAML_TEXT: without NUL inside; else NULL */
     struct yaml_node *key;   /* of an entry of a map; else NULL */
     struct yaml_node *first; /* entries of a list or map, in order */

@@ -45,10 +45,12 @@ static int load_and_show(const char *path, struct settings *settings,
     if (!failed)
         failed = pipeline_load(buffer_slice(&text), path, settings, &complaints,
                                &pipeline, err);
+    assert_true((failed == 0) == (pipeline != NULL));
+    assert_true(failed != ERR_PIPELINE || complaints.n > 0);
     if (!failed)
         pipeline_dump(pipeline, shown);
-    assert_int_equal(failed == ERR_PIPELINE,
-                     complaints.n > 0 && !pipeline && failed != ERR_MEMORY);
+    else if (failed != ERR_PIPELINE)
+        buffer_printf(shown, "error: %s\n", error_code_text(err->code));
     append_complaints(&complaints, shown);
     pipeline_free(&pipeline);
     complaints_free(&complaints);
