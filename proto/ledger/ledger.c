@@ -1,0 +1,238 @@
+/*
+ * ledger.c: opens the ledger that a URL names and passes the calls on to its
+ * backend; what both backends would do alike is done here.
+ */
+#include "ledger/ledger.h"
+
+#include <stdlib.h>
+
+#include "ledger/ledger_backend.h"
+#include "ledger/ledger_postgres.h"
+
+static const char *const state_names[] = {
+    [RUN_OPEN] = "open",
+    [RUN_DONE] = "done",
+    [RUN_FAILED_KEYS] = "failed_keys",
+    [RUN_NO_KEYS] = "no_keys",
+};
+
+const char *run_state_name(enum run_state state)
+{
+    CHECK((size_t)state < sizeof state_names / sizeof *state_names);
+    return state_names[state];
+}
+
+enum run_state ledger_run_state_parse(const char *name)
+{
+    for (size_t i = 0; i < sizeof state_names / sizeof *state_names; i++) {
+        if (!strcmp(name, state_names[i]))
+            return (enum run_state)i;
+    }
+    return RUN_OPEN;
+}
+
+int ledger_no_memory(struct error *err)
+{
+    return error_set(err, ERR_MEMORY, "out of memory");
+}
+
+int ledger_lease_lost(int64_t run, int64_t epoch, struct error *err)
+{
+    return error_set(err, ERR_LEASE_LOST,
+                     "run %lld is no longer ours (epoch %lld has passed)",
+                     (long long)run, (long long)epoch);
+}
+
+int ledger_check_version(int64_t version, struct error *err)
+{
+    if (version == LEDGER_VERSION)
+        return 0;
+    return error_set(err, ERR_VERSION,
+                     "the ledger in this database has version %lld; this "
+                     "program knows version %d",
+                     (long long)version, LEDGER_VERSION);
+}
+
+int ledger_take_id(struct ledger *ledger, const char *id, struct error *err)
+{
+    if (strlen(id) != LEDGER_ID_BYTES - 1)
+        return error_set(err, ERR_DATABASE, "windrow_ledger holds no valid id");
+    memcpy(ledger->id, id, LEDGER_ID_BYTES);
+    return 0;
+}
+
+static bool starts_with(const char *text, const char *prefix)
+{
+    return !strncmp(text, prefix, strlen(prefix));
+}
+
+int ledger_open(const char *url, struct ledger **ret, struct error *err)
+{
+    if (starts_with(url, "postgresql://") || starts_with(url, "postgres://"))
+        return ledger_postgres_open(url, ret, err);
+    if (!starts_with(url, "sqlite:"))
+        return error_set(err, ERR_SETTING,
+                         "the database must be postgresql://... or "
+                         "sqlite:FILE");
+    const char *path = url + strlen("sqlite:");
+    if (starts_with(path, "//"))
+        path += 2;
+    if (!*path)
+        return error_set(err, ERR_SETTING,
+                         "sqlite: names no file; write sqlite:FILE");
+    return ledger_sqlite_open(path, ret, err);
+}
+
+void ledger_close(struct ledger **ledger)
+{
+    if (*ledger)
+        (*ledger)->ops->close(*ledger);
+    *ledger = NULL;
+}
+
+bool ledger_is_postgres(const struct ledger *ledger)
+{
+    return ledger->ops->is_postgres;
+}
+
+const char *ledger_id(const struct ledger *ledger)
+{
+    return ledger->id;
+}
+
+int ledger_use_pipeline(struct ledger *ledger, const struct pipeline *pipeline,
+                        struct error *err)
+{
+    int rc = ledger->ops->use_pipeline(ledger, pipeline, err);
+    if (rc == 0)
+        ledger->pipeline = pipeline;
+    return rc;
+}
+
+int ledger_run_begin(struct ledger *ledger, const struct run_spec *spec,
+                     int64_t *ret_run, int64_t *ret_epoch, struct error *err)
+{
+    CHECK(ledger->pipeline);
+    return ledger->ops->run_begin(ledger, spec, ret_run, ret_epoch, err);
+}
+
+int ledger_run_add_batch(struct ledger *ledger, int64_t run,
+                         const struct closing_child *batch, struct error *err)
+{
+    if (batch->n_keys == 0)
+        return 0;
+    return ledger->ops->run_add_batch(ledger, run, batch, err);
+}
+
+int ledger_run_commit(struct ledger *ledger, struct error *err)
+{
+    return ledger->ops->run_commit(ledger, err);
+}
+
+void ledger_run_rollback(struct ledger *ledger)
+{
+    ledger->ops->run_rollback(ledger);
+}
+
+/* Says why the run could not be taken. */
+static int refuse_take(const struct run_row *row, struct error *err)
+{
+    if (row->state != RUN_OPEN)
+        return error_set(err, ERR_CONFLICT, "run %lld has ended already (%s)",
+                         (long long)row->run, run_state_name(row->state));
+    return error_set(err, ERR_CONFLICT,
+                     "run %lld is being worked on by %s; unless that goes on, "
+                     "it is free in %lld s",
+                     (long long)row->run, row->owner,
+                     (long long)(row->lease_left / USEC_PER_SEC + 1));
+}
+
+int ledger_run_take(struct ledger *ledger, int64_t run, const char *owner,
+                    usec_t lease, struct arena *arena, struct run_row *ret,
+                    struct error *err)
+{
+    bool taken = false;
+    int rc = ledger->ops->run_take(ledger, run, owner, lease, &taken, err);
+    if (rc)
+        return rc;
+    struct run_row row;
+    rc = ledger_run_row(ledger, run, arena, &row, err);
+    if (rc)
+        return rc;
+    if (!taken)
+        return refuse_take(&row, err);
+    *ret = row;
+    return 0;
+}
+
+int ledger_run_renew(struct ledger *ledger, int64_t run, int64_t epoch,
+                     usec_t lease, struct error *err)
+{
+    return ledger->ops->run_renew(ledger, run, epoch, lease, err);
+}
+
+int ledger_run_end(struct ledger *ledger, int64_t run, int64_t epoch,
+                   enum run_state state, struct error *err)
+{
+    return ledger->ops->run_end(ledger, run, epoch, state, err);
+}
+
+int ledger_open_batches(struct ledger *ledger, int64_t run, int64_t after,
+                        size_t limit, struct batch_row *ret, size_t *ret_n,
+                        struct error *err)
+{
+    CHECK(limit <= LEDGER_PAGE_MAX);
+    return ledger->ops->open_batches(ledger, run, after, limit, ret, ret_n,
+                                     err);
+}
+
+int ledger_look(struct ledger *ledger, int64_t run, const int64_t *batches,
+                size_t n, struct batch_look *ret, struct error *err)
+{
+    CHECK(n <= LEDGER_PAGE_MAX);
+    return ledger->ops->look(ledger, run, batches, n, ret, err);
+}
+
+int ledger_run_row(struct ledger *ledger, int64_t run, struct arena *arena,
+                   struct run_row *ret, struct error *err)
+{
+    struct run_row *rows = NULL;
+    size_t n = 0;
+    int rc = 0;
+    if (run > 0)
+        rc = ledger->ops->runs(ledger, run, 1, arena, &rows, &n, err);
+    if (rc)
+        return rc;
+    if (n == 0)
+        return error_set(err, ERR_NOT_FOUND, "there is no run %lld",
+                         (long long)run);
+    *ret = rows[0];
+    return 0;
+}
+
+int ledger_runs(struct ledger *ledger, size_t limit, struct arena *arena,
+                struct run_row **ret, size_t *ret_n, struct error *err)
+{
+    return ledger->ops->runs(ledger, 0, limit, arena, ret, ret_n, err);
+}
+
+int ledger_failure_counts(struct ledger *ledger, int64_t run,
+                          struct reason_count *ret, size_t *ret_n,
+                          struct error *err)
+{
+    return ledger->ops->failure_counts(ledger, run, ret, ret_n, err);
+}
+
+int ledger_failures(struct ledger *ledger, int64_t run,
+                    void (*each)(void *context, const struct failure_row *row),
+                    void *context, struct error *err)
+{
+    return ledger->ops->failures(ledger, run, each, context, err);
+}
+
+int ledger_close_batch(struct ledger *ledger, const struct closing *closing,
+                       struct close_result *result, struct error *err)
+{
+    CHECK(ledger->pipeline);
+    return ledger->ops->close_batch(ledger, closing, result, err);
+}

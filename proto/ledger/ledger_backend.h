@@ -1,0 +1,145 @@
+/*
+ * ledger_backend.h: what the two backends of the ledger share. Only for
+ * ledger*.c; everybody else includes ledger.h.
+ *
+ * A backend is a struct that begins with `struct ledger` and a table of
+ * functions with the meaning that ledger.h gives to the function of the same
+ * name. What both must decide alike (what text is clean,
+ * which table fits) are decided once, in ledger_text.c and ledger_table.c.
+ */
+#ifndef LEDGER_LEDGER_BACKEND_H
+#define LEDGER_LEDGER_BACKEND_H
+
+#include "ledger/ledger.h"
+
+struct ledger_ops {
+    bool is_postgres;
+    void (*close)(struct ledger *ledger);
+    int (*use_pipeline)(struct ledger *ledger, const struct pipeline *pipeline,
+                        struct error *err);
+    int (*run_begin)(struct ledger *ledger, const struct run_spec *spec,
+                     int64_t *ret_run, int64_t *ret_epoch, struct error *err);
+    int (*run_add_batch)(struct ledger *ledger, int64_t run,
+                         const struct closing_child *batch, struct error *err);
+    int (*run_commit)(struct ledger *ledger, struct error *err);
+    void (*run_rollback)(struct ledger *ledger);
+    /* Whether the run was free to take; 0 rows taken is no error. */
+    int (*run_take)(struct ledger *ledger, int64_t run, const char *owner,
+                    usec_t lease, bool *ret_taken, struct error *err);
+    int (*run_renew)(struct ledger *ledger, int64_t run, int64_t epoch,
+                     usec_t lease, struct error *err);
+    int (*run_end)(struct ledger *ledger, int64_t run, int64_t epoch,
+                   enum run_state state, struct error *err);
+    int (*open_batches)(struct ledger *ledger, int64_t run, int64_t after,
+                        size_t limit, struct batch_row *ret, size_t *ret_n,
+                        struct error *err);
+    int (*look)(struct ledger *ledger, int64_t run, const int64_t *batches,
+                size_t n, struct batch_look *ret, struct error *err);
+    /* The run, or with run 0 the newest `limit` runs, without their text. */
+    int (*runs)(struct ledger *ledger, int64_t run, size_t limit,
+                struct arena *arena, struct run_row **ret, size_t *ret_n,
+                struct error *err);
+    int (*failure_counts)(struct ledger *ledger, int64_t run,
+                          struct reason_count *ret, size_t *ret_n,
+                          struct error *err);
+    int (*failures)(struct ledger *ledger, int64_t run,
+                    void (*each)(void *context, const struct failure_row *row),
+                    void *context, struct error *err);
+    int (*close_batch)(struct ledger *ledger, const struct closing *closing,
+                       struct close_result *result, struct error *err);
+};
+
+struct ledger {
+    const struct ledger_ops *ops;
+    const struct pipeline *pipeline; /* NULL until ledger_use_pipeline() */
+    char id[LEDGER_ID_BYTES];
+};
+
+int ledger_postgres_open(const char *url, struct ledger **ret,
+                         struct error *err);
+int ledger_sqlite_open(const char *path, struct ledger **ret,
+                       struct error *err);
+
+/* ledger.c: what is left of a run's fields after reading a row. */
+enum run_state ledger_run_state_parse(const char *name);
+int ledger_lease_lost(int64_t run, int64_t epoch, struct error *err);
+/* ERR_VERSION unless the tables' version is LEDGER_VERSION. */
+int ledger_check_version(int64_t version, struct error *err);
+/* ERR_DATABASE unless the row's id is one of ours; then copies it. */
+int ledger_take_id(struct ledger *ledger, const char *id, struct error *err);
+int ledger_no_memory(struct error *err);
+
+/* ledger_text.c */
+
+/* Whether PostgreSQL takes it as text: UTF-8, and no NUL. */
+bool ledger_text_is_valid(struct slice text);
+/* Appends what is left of `text` for people: at most `bytes_max`, cut between
+ * characters, with `?` for each byte that is no UTF-8 or a control. */
+void ledger_text_clean(struct slice text, size_t bytes_max, struct buffer *ret);
+/* Appends ["a","b"]. */
+void ledger_keys_json(const struct slice *keys, size_t n, struct buffer *ret);
+/* Appends a name quoted for SQL; a table may be schema.table. */
+void ledger_quote_name(struct slice name, struct buffer *ret);
+void ledger_quote_table(const char *table, struct buffer *ret);
+/* Copies a database's message, on one line, into a text of `size` bytes. */
+void ledger_one_line(const char *message, char *ret, size_t size);
+void ledger_hash_text(struct slice text, char ret[17]);
+int ledger_random_id(char ret[LEDGER_ID_BYTES], struct error *err);
+
+/* ledger_table.c */
+
+/* What a column of a sink must be able to hold. */
+enum column_kind {
+    KIND_TEXT,
+    KIND_TIME,
+    KIND_NUMBER,
+    KIND_INTEGER,
+    KIND_BOOLEAN,
+    KIND_COUNT
+};
+enum column_kind ledger_column_kind(const struct column *column);
+
+/* How a database spells the kinds: the type to create, and for complaints
+ * the types that are accepted. */
+struct table_dialect {
+    const char *id_column; /* definition of the first column, `id` */
+    const char *types[KIND_COUNT];
+    const char *accepted[KIND_COUNT];
+};
+
+/* A column that is there. */
+struct table_column {
+    const char *name;
+    const char *type; /* for people */
+    unsigned holds;   /* bits: 1u << enum column_kind */
+    bool generated;   /* takes no value */
+    bool needs_value; /* not null, without default */
+};
+
+/* Appends CREATE TABLE for a sink. */
+void ledger_table_create_sql(const struct pipeline *pipeline,
+                             const struct worker *store,
+                             const struct table_dialect *dialect,
+                             struct buffer *ret);
+/* ERR_TABLE where the table can't hold the sink's rows. */
+int ledger_table_check(const struct worker *store,
+                       const struct table_dialect *dialect,
+                       const struct table_column *columns, size_t n,
+                       struct error *err);
+/* The next store after `after` (NULL: the first) that gets records of
+ * `worker`; NULL: none. */
+const struct worker *ledger_next_sink(const struct pipeline *pipeline,
+                                      const struct worker *worker,
+                                      const struct worker *after);
+/* The closing's rows for a sink; NULL where it has none. */
+const struct closing_rows *ledger_rows_of(const struct closing *closing,
+                                          const struct worker *store);
+/* The value that a record has for a column that is no time; data NULL is SQL
+ * NULL. */
+struct slice ledger_record_value(const struct worker *worker,
+                                 const struct column *column,
+                                 const struct record *record);
+int64_t ledger_rows_count(const struct closing *closing);
+bool ledger_is_fetcher(const struct pipeline *pipeline, int worker);
+
+#endif

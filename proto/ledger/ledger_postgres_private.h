@@ -1,0 +1,109 @@
+/*
+ * ledger_postgres_private.h: shared by ledger_postgres*.c alone.
+ */
+#ifndef LEDGER_LEDGER_POSTGRES_PRIVATE_H
+#define LEDGER_LEDGER_POSTGRES_PRIVATE_H
+
+#include "ledger/ledger_backend.h"
+#include "ledger/ledger_postgres.h"
+
+#define LEDGER_PIPE_BATCHES 64 /* root batches sent before one waits */
+
+struct ledger_postgres {
+    struct ledger base;
+    PGconn *connection;
+    char *url;
+    bool in_run; /* between run_begin and run_commit: no reconnecting */
+    int64_t run; /* being written */
+    usec_t lease;
+    size_t piped;      /* root batches sent, whose answers were not read yet */
+    bool add_prepared; /* root batches, on this connection */
+    bool prepared[PIPELINE_WORKERS_MAX]; /* closings, on this connection */
+    struct close_params params;
+};
+
+#define AUTO_RESULT __attribute__((cleanup(ledger_result_clear))) PGresult
+static inline void ledger_result_clear(PGresult **result)
+{
+    PQclear(*result);
+}
+
+/* Parameters of a small statement: numbers as text, texts in binary. */
+#define PG_ARGS_MAX 10
+struct pg_args {
+    const char *values[PG_ARGS_MAX];
+    int lengths[PG_ARGS_MAX];
+    int formats[PG_ARGS_MAX];
+    char numbers[PG_ARGS_MAX][24];
+    int n;
+};
+void pg_arg_int(struct pg_args *args, int64_t value);
+void pg_arg_text(struct pg_args *args, struct slice text);
+
+static inline struct ledger_postgres *ledger_postgres(struct ledger *ledger)
+{
+    CHECK(ledger->ops->is_postgres);
+    return (struct ledger_postgres *)ledger;
+}
+
+/* ledger_postgres.c */
+
+/* Connected, anew if need be. */
+int pg_ready(struct ledger_postgres *pg, struct error *err);
+/* Runs one statement and waits; `args` may be NULL. */
+int pg_query(struct ledger_postgres *pg, const char *sql,
+             const struct pg_args *args, PGresult **ret, struct error *err);
+int pg_execute(struct ledger_postgres *pg, const char *sql, struct error *err);
+int64_t pg_int(const PGresult *result, int row, int column);
+
+/* ledger_postgres_schema.c */
+int pg_schema_open(struct ledger_postgres *pg, struct error *err);
+int pg_use_pipeline(struct ledger *ledger, const struct pipeline *pipeline,
+                    struct error *err);
+
+/* ledger_postgres_runs.c */
+int pg_run_begin(struct ledger *ledger, const struct run_spec *spec,
+                 int64_t *ret_run, int64_t *ret_epoch, struct error *err);
+int pg_run_add_batch(struct ledger *ledger, int64_t run,
+                     const struct closing_child *batch, struct error *err);
+int pg_run_commit(struct ledger *ledger, struct error *err);
+void pg_run_rollback(struct ledger *ledger);
+int pg_run_take(struct ledger *ledger, int64_t run, const char *owner,
+                usec_t lease, bool *ret_taken, struct error *err);
+int pg_run_renew(struct ledger *ledger, int64_t run, int64_t epoch,
+                 usec_t lease, struct error *err);
+int pg_run_end(struct ledger *ledger, int64_t run, int64_t epoch,
+               enum run_state state, struct error *err);
+
+/* ledger_postgres_read.c */
+int pg_open_batches(struct ledger *ledger, int64_t run, int64_t after,
+                    size_t limit, struct batch_row *ret, size_t *ret_n,
+                    struct error *err);
+int pg_look(struct ledger *ledger, int64_t run, const int64_t *batches,
+            size_t n, struct batch_look *ret, struct error *err);
+int pg_runs(struct ledger *ledger, int64_t run, size_t limit,
+            struct arena *arena, struct run_row **ret, size_t *ret_n,
+            struct error *err);
+int pg_failure_counts(struct ledger *ledger, int64_t run,
+                      struct reason_count *ret, size_t *ret_n,
+                      struct error *err);
+int pg_failures(struct ledger *ledger, int64_t run,
+                void (*each)(void *context, const struct failure_row *row),
+                void *context, struct error *err);
+
+/* ledger_postgres_close.c: also for root batches. */
+
+/* How many parameters ledger_children_sql() uses, from number `first` on; $1
+ * is the run. The SQL ends with a part `c` of child_no and batch. */
+#define CHILDREN_PARAMS 7
+void ledger_children_sql(struct buffer *sql, const char *parent,
+                         const char *child_no, const char *when, int first);
+void ledger_bind_children(const struct pipeline *pipeline,
+                          const struct closing_child *children, size_t n,
+                          struct close_params *params);
+void ledger_params_begin(struct close_params *params);
+int ledger_params_end(struct close_params *params, struct error *err);
+void ledger_param_int8(struct close_params *params, int64_t value);
+void ledger_param_text(struct close_params *params, struct slice text);
+
+#endif

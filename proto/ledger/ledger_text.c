@@ -1,0 +1,146 @@
+/*
+ * ledger_text.c: text on its way into a database.
+ *
+ * Both backends must take and refuse the same text, or a run would end
+ * differently on SQLite: PostgreSQL refuses what is no UTF-8 or holds a NUL,
+ * so the SQLite backend asks ledger_text_is_valid(). A recorded failure on
+ * the other hand must never be refused (it is the last thing that can happen
+ * to a key), so its text is cleaned first.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <sys/random.h>
+
+#include "ledger/ledger_backend.h"
+
+/* Bytes of the UTF-8 character (RFC 3629) at the start of `text`; 0 where
+ * there is none: a stray byte, an overlong form, a surrogate. */
+static size_t utf8_bytes(struct slice text)
+{
+    const unsigned char *p = (const unsigned char *)text.data;
+    if (p[0] < 0x80)
+        return 1;
+    size_t len = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
+    if (p[0] < 0xc2 || p[0] > 0xf4 || text.len < len)
+        return 0;
+    for (size_t i = 1; i < len; i++) {
+        if ((p[i] & 0xc0) != 0x80)
+            return 0;
+    }
+    if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
+        (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f))
+        return 0;
+    return len;
+}
+
+bool ledger_text_is_valid(struct slice text)
+{
+    while (text.len) {
+        size_t len = utf8_bytes(text);
+        if (len == 0 || text.data[0] == '\0')
+            return false;
+        text.data += len;
+        text.len -= len;
+    }
+    return true;
+}
+
+void ledger_text_clean(struct slice text, size_t bytes_max, struct buffer *ret)
+{
+    size_t room = bytes_max;
+    while (text.len) {
+        size_t len = utf8_bytes(text);
+        unsigned char first = (unsigned char)text.data[0];
+        bool bad = len == 0 || first < 0x20 || first == 0x7f;
+        if (bad)
+            len = 1;
+        if (len > room)
+            break;
+        buffer_append(ret, bad ? "?" : text.data, len);
+        room -= len;
+        text.data += len;
+        text.len -= len;
+    }
+}
+
+static void append_json_string(struct slice text, struct buffer *ret)
+{
+    buffer_append_char(ret, '"');
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.data[i];
+        if (c == '"' || c == '\\')
+            buffer_append_char(ret, '\\');
+        if ((unsigned char)c < 0x20)
+            buffer_printf(ret, "\\u%04x", c);
+        else
+            buffer_append_char(ret, c);
+    }
+    buffer_append_char(ret, '"');
+}
+
+void ledger_keys_json(const struct slice *keys, size_t n, struct buffer *ret)
+{
+    buffer_append_char(ret, '[');
+    for (size_t i = 0; i < n; i++) {
+        if (i > 0)
+            buffer_append_char(ret, ',');
+        append_json_string(keys[i], ret);
+    }
+    buffer_append_char(ret, ']');
+}
+
+void ledger_quote_name(struct slice name, struct buffer *ret)
+{
+    buffer_append_char(ret, '"');
+    for (size_t i = 0; i < name.len; i++) {
+        if (name.data[i] == '"')
+            buffer_append_char(ret, '"');
+        buffer_append_char(ret, name.data[i]);
+    }
+    buffer_append_char(ret, '"');
+}
+
+void ledger_quote_table(const char *table, struct buffer *ret)
+{
+    const char *dot = strchr(table, '.');
+    if (dot) {
+        ledger_quote_name((struct slice){table, (size_t)(dot - table)}, ret);
+        buffer_append_char(ret, '.');
+        table = dot + 1;
+    }
+    ledger_quote_name(slice_of(table), ret);
+}
+
+void ledger_one_line(const char *message, char *ret, size_t size)
+{
+    size_t len = 0;
+    for (const char *p = message; *p && len + 1 < size; p++) {
+        bool space = *p == '\n' || *p == '\r' || *p == '\t' || *p == ' ';
+        if (!space)
+            ret[len++] = *p;
+        else if (len > 0 && ret[len - 1] != ' ')
+            ret[len++] = ' ';
+    }
+    while (len > 0 && ret[len - 1] == ' ')
+        len--;
+    ret[len] = '\0';
+}
+
+/* FNV-1a: tells pipelines apart for people; nothing relies on it. */
+void ledger_hash_text(struct slice text, char ret[17])
+{
+    uint64_t hash = 0xcbf29ce484222325u;
+    for (size_t i = 0; i < text.len; i++)
+        hash = (hash ^ (unsigned char)text.data[i]) * 0x100000001b3u;
+    snprintf(ret, 17, "%016llx", (unsigned long long)hash);
+}
+
+int ledger_random_id(char ret[LEDGER_ID_BYTES], struct error *err)
+{
+    unsigned char bytes[(LEDGER_ID_BYTES - 1) / 2];
+    if (getrandom(bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes)
+        return error_set(err, ERR_SYSTEM, "getrandom: %s", strerror(errno));
+    for (size_t i = 0; i < sizeof bytes; i++)
+        snprintf(ret + 2 * i, 3, "%02x", bytes[i]);
+    return 0;
+}
