@@ -140,7 +140,7 @@ struct node_core_config {
     int core;
     const int64_t *crashed_batches;
     size_t n_crashed;
-    bool serve; /* goes on after a run's end */
+    bool serve;  /* goes on after a run's end */
     usec_t wall; /* wall clock at `now`: for failures that no transfer made;
                     set right by each FETCHED */
 };
