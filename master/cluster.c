@@ -1,0 +1,481 @@
+/*
+ * cluster.c: see cluster.h.
+ *
+ * Callbacks turn what happened into an event for the core, at once; effects
+ * are carried out at the end of each turn of the loop. The ledger's calls are
+ * made by a thread (ledger_calls.c).
+ */
+#include "cluster.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include <uthash.h>
+
+#include "base/log.h"
+#include "ledger_calls.h"
+#include "processes.h"
+#include "wire/endpoint.h"
+#include "wire/message.h"
+
+#define PROGRESS_INTERVAL (250 * USEC_PER_MSEC)
+#define END_PATIENCE_MS 5000 /* for nodes to end by themselves */
+#define LINGER_MS 500
+#define WHO "master"
+
+/* A node's own PUSH. */
+struct peer {
+    char name[NODE_NAME_BYTES];
+    struct wire_socket *tasks;
+    char endpoint[SOCKET_ENDPOINT_BYTES];
+    UT_hash_handle hh;
+};
+
+struct cluster {
+    const struct cluster_options *options;
+    struct event_base *base;
+    struct wire_context *wire;
+    struct wire_socket *reports, *control;
+    char folder[64]; /* of the ipc:// sockets, mode 0700 */
+    char place[80];
+    int endpoints_made;
+    struct peer *peers;
+    struct master_core *core;
+    struct ledger_calls *calls;
+    struct processes *processes;
+    struct event *tick, *progress, *signals[2];
+    struct arena message_arena;
+    struct buffer outgoing;
+    usec_t lease, batch_time, close_after, database_wait, node_lease, heartbeat;
+    bool over;
+    struct cluster_result *result;
+};
+
+/* ---- in: events for the core ---- */
+
+static void tell_core(struct cluster *cluster, const struct master_event *event)
+{
+    struct error err = ERROR_NONE;
+    if (master_core_event(cluster->core, clock_monotonic(), event, &err))
+        log_warn(WHO, "%s", err.text);
+}
+
+static void on_report(void *context, struct slice data)
+{
+    struct cluster *cluster = context;
+    struct message message;
+    struct error err = ERROR_NONE;
+    arena_reset(&cluster->message_arena);
+    int status = message_decode(data, &cluster->message_arena, &message, &err);
+    if (status && status != ERR_VERSION) {
+        log_warn(WHO, "a message was dropped: %s", err.text);
+        return;
+    }
+    struct master_event event = {.type = MASTER_EVENT_MESSAGE,
+                                 .message = &message};
+    tell_core(cluster, &event);
+}
+
+static void on_tick(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd;
+    (void)what;
+    tell_core(context, &(struct master_event){.type = MASTER_EVENT_TICK});
+}
+
+static void on_progress(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd;
+    (void)what;
+    struct cluster *cluster = context;
+    cluster->options->on_progress(cluster->options->context, cluster->core);
+}
+
+static void on_signal(evutil_socket_t number, short what, void *context)
+{
+    (void)what;
+    struct cluster *cluster = context;
+    log_info(WHO, "signal %d: pausing the run; once more to stop at once",
+             (int)number);
+    if (cluster->processes)
+        processes_let_end(cluster->processes);
+    tell_core(cluster, &(struct master_event){.type = MASTER_EVENT_STOP});
+}
+
+static void on_process_exit(void *context, const char *name, bool crashed,
+                            bool restarting, const char *why)
+{
+    struct cluster *cluster = context;
+    if (restarting)
+        log_warn(WHO, "%s; it is started again", why);
+    else
+        log_debug(WHO, "%s", why);
+    struct master_event event = {.type = MASTER_EVENT_NODE_EXITED};
+    event.exited.node = name;
+    event.exited.crashed = crashed;
+    tell_core(cluster, &event);
+}
+
+static void end_with(struct cluster *cluster, enum cluster_end end,
+                     const char *why)
+{
+    if (cluster->over)
+        return;
+    cluster->over = true;
+    cluster->result->end = end;
+    snprintf(cluster->result->why, sizeof cluster->result->why, "%s", why);
+}
+
+/* One node's complaint about its settings or the database is everyone's. */
+static void on_process_hopeless(void *context, const char *why)
+{
+    struct cluster *cluster = context;
+    end_with(cluster, CLUSTER_GAVE_UP, why);
+}
+
+/* The ledger's answers: ledger_calls.c. */
+
+void ledger_on_event(void *context, const struct master_event *event)
+{
+    tell_core(context, event);
+}
+
+void ledger_on_trouble(void *context, const char *why, bool final)
+{
+    struct cluster *cluster = context;
+    if (final)
+        end_with(cluster, CLUSTER_GAVE_UP, why);
+    else
+        log_warn(WHO, "%s; trying again", why);
+}
+
+/* ---- out: effects of the core ---- */
+
+static struct peer *find_peer(struct cluster *cluster, const char *name)
+{
+    struct peer *peer = NULL;
+    HASH_FIND_STR(cluster->peers, name, peer);
+    return peer;
+}
+
+static void close_peer(struct cluster *cluster, const char *name)
+{
+    struct peer *peer = find_peer(cluster, name);
+    if (!peer)
+        return;
+    HASH_DEL(cluster->peers, peer);
+    wire_socket_free(&peer->tasks, 0);
+    free(peer);
+}
+
+/* Binds a new PUSH each time, so that what was queued for a dead incarnation
+ * dies with its socket. */
+static void open_peer(struct cluster *cluster, const char *name)
+{
+    close_peer(cluster, name);
+    struct error err = ERROR_NONE;
+    struct peer *peer = calloc(1, sizeof *peer);
+    char endpoint[SOCKET_ENDPOINT_BYTES];
+    if (!peer) {
+        log_error(WHO, "no memory for %s", name);
+        return;
+    }
+    snprintf(peer->name, sizeof peer->name, "%s", name);
+    snprintf(endpoint, sizeof endpoint, "%s/tasks-%d", cluster->place,
+             ++cluster->endpoints_made);
+    if (wire_socket_new(cluster->wire, cluster->base, SOCKET_PUSH, NULL, NULL,
+                        &peer->tasks, &err) ||
+        wire_socket_bind(peer->tasks, endpoint, peer->endpoint, &err)) {
+        log_error(WHO, "%s: %s", name, err.text);
+        wire_socket_free(&peer->tasks, 0);
+        free(peer);
+        return;
+    }
+    HASH_ADD_STR(cluster->peers, name, peer);
+}
+
+static bool fill_welcome(struct cluster *cluster, struct message *message)
+{
+    const struct cluster_options *options = cluster->options;
+    const struct peer *peer = find_peer(cluster, message->node);
+    if (!peer)
+        return false;
+    message->welcome = (struct welcome){
+        .run = options->run,
+        .ledger_id = ledger_id(options->ledger),
+        .task_endpoint = peer->endpoint,
+        .pipeline = options->pipeline_text,
+        .pipeline_path = options->pipeline_path,
+        .key_limit = options->key_limit,
+        .heartbeat = cluster->heartbeat,
+        .lease = cluster->node_lease,
+        .batch_time = cluster->batch_time,
+        .close_after = cluster->close_after,
+        .database_wait = cluster->database_wait,
+    };
+    return true;
+}
+
+static void send_message(struct cluster *cluster, struct message *message)
+{
+    struct error err = ERROR_NONE;
+    bool task = message->type == MESSAGE_TASK || message->type == MESSAGE_DROP;
+    struct wire_socket *socket = cluster->control;
+    buffer_clear(&cluster->outgoing);
+    if (task) {
+        const struct peer *peer = find_peer(cluster, message->node);
+        if (!peer)
+            return; /* the core learns it from the heartbeats */
+        socket = peer->tasks;
+    } else {
+        buffer_printf(&cluster->outgoing, "%s ",
+                      message->node[0] ? message->node : "*");
+    }
+    if (message->type == MESSAGE_WELCOME && !fill_welcome(cluster, message))
+        return;
+    if (message_encode(message, &cluster->outgoing, &err))
+        log_warn(WHO, "%s", err.text);
+    else if (!wire_socket_send(socket, buffer_slice(&cluster->outgoing)))
+        log_debug(WHO, "a %s for %s found no room",
+                  message_type_name(message->type), message->node);
+}
+
+static void carry_out(struct cluster *cluster, struct master_effect *effect)
+{
+    switch (effect->type) {
+    case MASTER_EFFECT_SEND:
+        send_message(cluster, &effect->message);
+        break;
+    case MASTER_EFFECT_OPEN_NODE:
+        open_peer(cluster, effect->node);
+        break;
+    case MASTER_EFFECT_CLOSE_NODE:
+        close_peer(cluster, effect->node);
+        break;
+    case MASTER_EFFECT_LOAD:
+        ledger_calls_load(cluster->calls, effect->load.after,
+                          effect->load.limit);
+        break;
+    case MASTER_EFFECT_LOOK:
+        ledger_calls_look(cluster->calls, effect->look.batches, effect->look.n);
+        break;
+    case MASTER_EFFECT_FINISH:
+        end_with(cluster, effect->paused ? CLUSTER_PAUSED : CLUSTER_FINISHED,
+                 "");
+        break;
+    case MASTER_EFFECT_GIVE_UP:
+        end_with(cluster, CLUSTER_GAVE_UP, effect->why);
+        break;
+    }
+}
+
+static void carry_out_effects(struct cluster *cluster)
+{
+    struct master_effect effect;
+    while (master_core_effect(cluster->core, &effect))
+        carry_out(cluster, &effect);
+}
+
+static void set_tick(struct cluster *cluster)
+{
+    usec_t wait = master_core_deadline(cluster->core) - clock_monotonic();
+    if (wait < 0)
+        wait = 0;
+    struct timeval after = {wait / USEC_PER_SEC, wait % USEC_PER_SEC};
+    evtimer_add(cluster->tick, &after);
+}
+
+/* ---- the cluster ---- */
+
+static int read_times(struct cluster *cluster, struct error *err)
+{
+    const struct settings *settings = cluster->options->settings;
+    return settings_get_integer(settings, "WINDROW_MASTER_LEASE",
+                                &cluster->lease, err) ||
+           settings_get_integer(settings, "WINDROW_BATCH_TIME",
+                                &cluster->batch_time, err) ||
+           settings_get_integer(settings, "WINDROW_CLOSE_AFTER",
+                                &cluster->close_after, err) ||
+           settings_get_integer(settings, "WINDROW_DATABASE_WAIT",
+                                &cluster->database_wait, err) ||
+           settings_get_integer(settings, "WINDROW_HEARTBEAT",
+                                &cluster->heartbeat, err) ||
+           settings_get_integer(settings, "WINDROW_LEASE", &cluster->node_lease,
+                                err);
+}
+
+static int open_loop(struct cluster *cluster, struct error *err)
+{
+    static const int numbers[] = {SIGINT, SIGTERM};
+    const struct timeval interval = {0, PROGRESS_INTERVAL};
+    cluster->base = event_base_new();
+    if (!cluster->base)
+        return error_set(err, ERR_MEMORY, "no memory for an event loop");
+    cluster->tick = evtimer_new(cluster->base, on_tick, cluster);
+    cluster->progress =
+        event_new(cluster->base, -1, EV_PERSIST, on_progress, cluster);
+    for (int i = 0; i < 2; i++) {
+        cluster->signals[i] =
+            evsignal_new(cluster->base, numbers[i], on_signal, cluster);
+        if (!cluster->signals[i] || evsignal_add(cluster->signals[i], NULL))
+            return error_set(err, ERR_MEMORY, "no memory for an event loop");
+    }
+    if (!cluster->tick || !cluster->progress ||
+        event_add(cluster->progress, &interval))
+        return error_set(err, ERR_MEMORY, "no memory for an event loop");
+    return 0;
+}
+
+/* A folder that only we can enter: who can't enter can't connect. */
+static int open_sockets(struct cluster *cluster, struct error *err)
+{
+    const char *tmp = getenv("XDG_RUNTIME_DIR");
+    struct endpoints endpoints;
+    if (!tmp || strlen(tmp) > 30)
+        tmp = "/tmp";
+    snprintf(cluster->folder, sizeof cluster->folder, "%s/windrow-XXXXXX", tmp);
+    if (!mkdtemp(cluster->folder)) {
+        cluster->folder[0] = '\0';
+        return error_set(err, ERR_FILE, "no folder for sockets in %s: %m", tmp);
+    }
+    snprintf(cluster->place, sizeof cluster->place, "ipc://%s",
+             cluster->folder);
+    cluster->wire = wire_context_new();
+    if (!cluster->wire)
+        return error_set(err, ERR_SYSTEM, "no ZeroMQ context");
+    return endpoints_of(cluster->place, &endpoints, err) ||
+           wire_socket_new(cluster->wire, cluster->base, SOCKET_PULL, on_report,
+                           cluster, &cluster->reports, err) ||
+           wire_socket_bind(cluster->reports, endpoints.reports, NULL, err) ||
+           wire_socket_new(cluster->wire, cluster->base, SOCKET_PUB, NULL, NULL,
+                           &cluster->control, err) ||
+           wire_socket_bind(cluster->control, endpoints.control, NULL, err);
+}
+
+static int open_core(struct cluster *cluster, struct error *err)
+{
+    const struct cluster_options *options = cluster->options;
+    usec_t node_wait;
+    if (settings_get_integer(options->settings, "WINDROW_NODE_WAIT", &node_wait,
+                             err))
+        return (int)err->code;
+    struct master_core_config config = {
+        .pipeline = options->pipeline,
+        .ledger_id = ledger_id(options->ledger),
+        .run = options->run,
+        .epoch = options->epoch,
+        .resumed = options->resumed,
+        .nodes_expected = options->n_nodes,
+        .batch_keys = options->batch_keys,
+        .heartbeat = cluster->heartbeat,
+        .lease = cluster->node_lease,
+        .node_wait = node_wait,
+        .speculate_after = 3 * USEC_PER_SEC,
+        .drain_time = 800 * USEC_PER_MSEC,
+        .trust_crash = true,
+    };
+    cluster->core = master_core_new(&config, clock_monotonic());
+    cluster->calls = ledger_calls_new(
+        cluster->base, options->ledger, options->run, options->epoch,
+        cluster->lease, cluster->database_wait, cluster);
+    if (!cluster->core || !cluster->calls)
+        return error_set(err, ERR_MEMORY, "no memory for the master");
+    return 0;
+}
+
+static int start_nodes(struct cluster *cluster, struct error *err)
+{
+    const struct cluster_options *options = cluster->options;
+    const struct processes_options wanted = {
+        .n_nodes = options->n_nodes,
+        .connect = cluster->place,
+        .env_files = options->env_files,
+        .n_env_files = options->n_env_files,
+        .log_json = options->log_json,
+    };
+    const struct processes_callbacks callbacks = {cluster, on_process_exit,
+                                                  on_process_hopeless};
+    return processes_new(cluster->base, &wanted, &callbacks,
+                         &cluster->processes, err);
+}
+
+static void remove_folder(struct cluster *cluster)
+{
+    static const char *const names[] = {"reports", "control"};
+    char path[sizeof cluster->folder + 32];
+    for (size_t i = 0; i < 2; i++) {
+        snprintf(path, sizeof path, "%s/%s", cluster->folder, names[i]);
+        unlink(path);
+    }
+    for (int i = 1; i <= cluster->endpoints_made; i++) {
+        snprintf(path, sizeof path, "%s/tasks-%d", cluster->folder, i);
+        unlink(path);
+    }
+    rmdir(cluster->folder);
+}
+
+static void close_cluster(struct cluster *cluster)
+{
+    struct peer *peer, *next;
+    /* Nodes read the end on `control` while they are waited for. */
+    int patience =
+        cluster->result->end == CLUSTER_FINISHED ? END_PATIENCE_MS : 200;
+    processes_free(&cluster->processes, patience);
+    HASH_ITER (hh, cluster->peers, peer, next) {
+        close_peer(cluster, peer->name);
+    }
+    wire_socket_free(&cluster->control, LINGER_MS);
+    wire_socket_free(&cluster->reports, 0);
+    wire_context_free(&cluster->wire);
+    ledger_calls_free(&cluster->calls);
+    master_core_free(&cluster->core);
+    if (cluster->tick)
+        event_free(cluster->tick);
+    if (cluster->progress)
+        event_free(cluster->progress);
+    for (int i = 0; i < 2; i++)
+        if (cluster->signals[i])
+            event_free(cluster->signals[i]);
+    if (cluster->base)
+        event_base_free(cluster->base);
+    arena_free(&cluster->message_arena);
+    buffer_free(&cluster->outgoing);
+    if (cluster->folder[0])
+        remove_folder(cluster);
+}
+
+static void keep_views(struct cluster *cluster)
+{
+    struct node_view view;
+    size_t n = 0;
+    while (master_core_node(cluster->core, n, &view))
+        n++;
+    struct node_view *views = calloc(n ? n : 1, sizeof *views);
+    for (size_t i = 0; views && i < n; i++)
+        master_core_node(cluster->core, i, &views[i]);
+    cluster->result->nodes = views;
+    cluster->result->n_nodes = views ? n : 0;
+}
+
+int cluster_run(const struct cluster_options *options,
+                struct cluster_result *ret, struct error *err)
+{
+    struct cluster cluster = {.options = options, .result = ret};
+    *ret = (struct cluster_result){.end = CLUSTER_GAVE_UP};
+    int status = read_times(&cluster, err) || open_loop(&cluster, err) ||
+                 open_sockets(&cluster, err) || open_core(&cluster, err) ||
+                 start_nodes(&cluster, err);
+    if (!status) {
+        carry_out_effects(&cluster);
+        while (!cluster.over) {
+            set_tick(&cluster);
+            event_base_loop(cluster.base, EVLOOP_ONCE);
+            carry_out_effects(&cluster);
+        }
+        options->on_progress(options->context, cluster.core);
+        keep_views(&cluster);
+    }
+    close_cluster(&cluster);
+    return (int)err->code;
+}

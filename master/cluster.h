@@ -1,0 +1,53 @@
+/*
+ * cluster.h: a run, from its first batch to its end, with all its nodes.
+ *
+ * The core decides (core/master_core.h); this shell carries out. In: messages
+ * from nodes, ends of their processes, answers of the ledger, time, signals.
+ * Out: what the core's effects say.
+ */
+#ifndef MASTER_CLUSTER_H
+#define MASTER_CLUSTER_H
+
+#include "core/master_core.h"
+#include "ledger/ledger.h"
+#include "pipeline/pipeline.h"
+#include "pipeline/settings.h"
+
+struct cluster_options {
+    const struct pipeline *pipeline;
+    struct slice pipeline_text; /* unexpanded, as in the ledger */
+    const char *pipeline_path;
+    const struct settings *settings;
+    struct ledger *ledger; /* used by the cluster alone until it returns */
+    int64_t run, epoch;
+    bool resumed;
+    int64_t key_limit;
+    int n_nodes;    /* local nodes to start */
+    int batch_keys; /* 0: by the number of keys and nodes */
+    const char *const *env_files;
+    size_t n_env_files;
+    bool log_json;
+    /* Called about four times a second, and at the end. */
+    void (*on_progress)(void *context, const struct master_core *core);
+    void *context;
+};
+
+enum cluster_end {
+    CLUSTER_FINISHED, /* nothing of the run is open */
+    CLUSTER_PAUSED,   /* interrupted; resumable */
+    CLUSTER_GAVE_UP,  /* `why`; resumable */
+};
+
+struct cluster_result {
+    enum cluster_end end;
+    char why[ERROR_TEXT_BYTES];
+    struct node_view *nodes; /* malloc'ed, the caller's: all ever welcomed */
+    size_t n_nodes;
+};
+
+/* ERR_…: it could not even begin. */
+MUSTCHECK
+int cluster_run(const struct cluster_options *options,
+                struct cluster_result *ret, struct error *err);
+
+#endif

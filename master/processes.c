@@ -1,0 +1,339 @@
+/*
+ * processes.c: see processes.h. A process is watched through SIGCHLD and its
+ * own waitpid(): only those started here are ever reaped or killed.
+ */
+#include "processes.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <sched.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "cores.h"
+#include "wire/message.h"
+
+#define BACKOFF_MIN (100 * USEC_PER_MSEC)
+#define BACKOFF_MAX (5 * USEC_PER_SEC)
+#define GOOD_LIFE (60 * USEC_PER_SEC)
+#define ARGUMENTS_MAX 32
+
+extern char **environ;
+
+struct process {
+    struct processes *owner;
+    char name[NODE_NAME_BYTES];
+    pid_t pid; /* 0: not running */
+    int cpu;   /* -1: not pinned */
+    usec_t started;
+    usec_t backoff;
+    int restarts;
+    struct event *again;
+};
+
+struct processes {
+    struct event_base *base;
+    struct processes_options options;
+    struct processes_callbacks callbacks;
+    char program[PATH_MAX];
+    struct process *list;
+    struct event *child;
+    cpu_set_t mask; /* of the master */
+    bool ending;
+};
+
+/* The node's program lies beside our own. */
+static int find_program(char program[PATH_MAX], struct error *err)
+{
+    ssize_t len = readlink("/proc/self/exe", program, PATH_MAX - 1);
+    if (len < 0)
+        return error_set(err, ERR_SYSTEM, "can't read /proc/self/exe: %s",
+                         strerror(errno));
+    program[len] = '\0';
+    char *slash = strrchr(program, '/');
+    size_t room = (size_t)(program + PATH_MAX - slash - 1);
+    if (snprintf(slash + 1, room, "windrow-node") >= (int)room ||
+        access(program, X_OK))
+        return error_set(err, ERR_SYSTEM,
+                         "the program %s can't be started: %s; it is "
+                         "installed beside windrow",
+                         program, strerror(errno));
+    return 0;
+}
+
+/* The child's affinity is ours at the time of its start. */
+static void pin_for(const struct process *process)
+{
+    if (process->cpu < 0)
+        return;
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET((size_t)process->cpu, &one);
+    sched_setaffinity(0, sizeof one, &one);
+}
+
+static int spawn_program(struct processes *processes, char *const *arguments,
+                         pid_t *ret_pid)
+{
+    posix_spawnattr_t attributes;
+    posix_spawn_file_actions_t actions;
+    sigset_t none, all;
+    sigemptyset(&none);
+    sigfillset(&all);
+    if (posix_spawnattr_init(&attributes))
+        return ENOMEM;
+    if (posix_spawn_file_actions_init(&actions)) {
+        posix_spawnattr_destroy(&attributes);
+        return ENOMEM;
+    }
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK |
+                                              POSIX_SPAWN_SETSIGDEF |
+                                              POSIX_SPAWN_SETPGROUP);
+    posix_spawnattr_setpgroup(&attributes, 0); /* Ctrl-C is the master's */
+    posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawnattr_setsigdefault(&attributes, &all);
+    posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", 0, 0);
+    posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
+    int status = posix_spawn(ret_pid, processes->program, &actions, &attributes,
+                             arguments, environ);
+    posix_spawn_file_actions_destroy(&actions);
+    posix_spawnattr_destroy(&attributes);
+    return status;
+}
+
+static int start(struct process *process, struct error *err)
+{
+    struct processes *processes = process->owner;
+    const struct processes_options *options = &processes->options;
+    char parent[16], core[16];
+    snprintf(parent, sizeof parent, "%d", (int)getpid());
+    snprintf(core, sizeof core, "%d", process->cpu);
+    const char *arguments[ARGUMENTS_MAX] = {
+        "windrow-node", "--connect", options->connect, "--name", process->name,
+        "--parent",     parent};
+    size_t n = 7;
+    if (process->cpu >= 0) {
+        arguments[n++] = "--core";
+        arguments[n++] = core;
+    }
+    if (options->log_json) {
+        arguments[n++] = "--log-format";
+        arguments[n++] = "json";
+    }
+    for (size_t i = 0; i < options->n_env_files && n < ARGUMENTS_MAX - 2; i++) {
+        arguments[n++] = "--env";
+        arguments[n++] = options->env_files[i];
+    }
+    pin_for(process);
+    int status = spawn_program(processes, (char *const *)(uintptr_t)arguments,
+                               &process->pid);
+    sched_setaffinity(0, sizeof processes->mask, &processes->mask);
+    if (status) {
+        process->pid = 0;
+        return error_set(err, ERR_SYSTEM, "%s can't be started: %s",
+                         processes->program, strerror(status));
+    }
+    process->started = clock_monotonic();
+    return 0;
+}
+
+static bool is_crash(int status)
+{
+    if (!WIFSIGNALED(status))
+        return false;
+    int number = WTERMSIG(status);
+    return number == SIGSEGV || number == SIGABRT || number == SIGBUS ||
+           number == SIGILL || number == SIGFPE;
+}
+
+static void describe(const struct process *process, int status, char *why,
+                     size_t room)
+{
+    if (WIFSIGNALED(status))
+        snprintf(why, room, "%s (pid %d) was ended by signal %d (%s)",
+                 process->name, (int)process->pid, WTERMSIG(status),
+                 strsignal(WTERMSIG(status)));
+    else
+        snprintf(why, room, "%s (pid %d) ended with status %d", process->name,
+                 (int)process->pid, WEXITSTATUS(status));
+}
+
+static void hopeless(struct processes *processes, const char *why)
+{
+    if (!processes->ending)
+        processes->callbacks.on_hopeless(processes->callbacks.context, why);
+    processes->ending = true;
+}
+
+static void restart_later(struct process *process)
+{
+    if (clock_monotonic() - process->started > GOOD_LIFE) {
+        process->restarts = 0;
+        process->backoff = 0;
+    }
+    process->restarts++;
+    process->backoff = process->backoff ? process->backoff * 2 : BACKOFF_MIN;
+    if (process->backoff > BACKOFF_MAX)
+        process->backoff = BACKOFF_MAX;
+    struct timeval after = {process->backoff / USEC_PER_SEC,
+                            process->backoff % USEC_PER_SEC};
+    evtimer_add(process->again, &after);
+}
+
+/* Status 0 before the end, or a signal, is worth another start; a complaint
+ * about usage, settings or the database is not. */
+static void process_ended(struct process *process, int status)
+{
+    struct processes *processes = process->owner;
+    char why[256];
+    describe(process, status, why, sizeof why);
+    bool useless = WIFEXITED(status) && WEXITSTATUS(status) != 0 &&
+                   WEXITSTATUS(status) != 1;
+    bool again = !processes->ending && !useless &&
+                 process->restarts < PROCESS_RESTARTS_MAX;
+    process->pid = 0;
+    processes->callbacks.on_exit(processes->callbacks.context, process->name,
+                                 is_crash(status), again, why);
+    if (again)
+        restart_later(process);
+    else
+        hopeless(processes, why);
+}
+
+static void on_child(evutil_socket_t number, short what, void *context)
+{
+    (void)number;
+    (void)what;
+    struct processes *processes = context;
+    for (int i = 0; i < processes->options.n_nodes; i++) {
+        struct process *process = &processes->list[i];
+        int status;
+        if (process->pid > 0 &&
+            waitpid(process->pid, &status, WNOHANG) == process->pid)
+            process_ended(process, status);
+    }
+}
+
+static void on_again(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd;
+    (void)what;
+    struct process *process = context;
+    struct error err = ERROR_NONE;
+    if (!process->processes->ending && start(process, &err))
+        hopeless(process->owner, err.text);
+}
+
+static int start_all(struct processes *processes, struct error *err)
+{
+    struct cores cores;
+    cores_read(&cores);
+    bool pin = (size_t)processes->options.n_nodes <= cores.n_granted &&
+               cores.n_granted == cores.n_cpus;
+    for (int i = 0; i < processes->options.n_nodes; i++) {
+        struct process *process = &processes->list[i];
+        process->owner = processes;
+        process->cpu = pin ? cores.cpus[i] : -1;
+        snprintf(process->name, sizeof process->name, "node-%d", i + 1);
+        process->again = evtimer_new(processes->base, on_again, process);
+        if (!process->again)
+            return error_set(err, ERR_MEMORY, "no memory for a node");
+        if (start(process, err))
+            return (int)err->code;
+    }
+    return 0;
+}
+
+int processes_new(struct event_base *base,
+                  const struct processes_options *options,
+                  const struct processes_callbacks *callbacks,
+                  struct processes **ret, struct error *err)
+{
+    CHECK(options->n_nodes > 0 && options->n_nodes <= PROCESSES_MAX);
+    struct processes *processes = calloc(1, sizeof *processes);
+    if (!processes)
+        return error_set(err, ERR_MEMORY, "no memory for nodes");
+    processes->base = base;
+    processes->options = *options;
+    processes->callbacks = *callbacks;
+    sched_getaffinity(0, sizeof processes->mask, &processes->mask);
+    processes->list = calloc((size_t)options->n_nodes, sizeof *processes->list);
+    processes->child = evsignal_new(base, SIGCHLD, on_child, processes);
+    if (!processes->list || !processes->child ||
+        evsignal_add(processes->child, NULL))
+        error_set(err, ERR_MEMORY, "no memory for nodes");
+    else if (!find_program(processes->program, err))
+        start_all(processes, err);
+    if (err->code != ERR_NONE) {
+        processes_free(&processes, 0);
+        return (int)err->code;
+    }
+    *ret = processes;
+    return 0;
+}
+
+void processes_let_end(struct processes *processes)
+{
+    processes->ending = true;
+}
+
+int processes_running(const struct processes *processes)
+{
+    int n = 0;
+    for (int i = 0; i < processes->options.n_nodes; i++)
+        n += processes->list[i].pid > 0;
+    return n;
+}
+
+static void reap_ended(struct processes *processes)
+{
+    for (int i = 0; i < processes->options.n_nodes; i++) {
+        struct process *process = &processes->list[i];
+        if (process->pid > 0 &&
+            waitpid(process->pid, NULL, WNOHANG) == process->pid)
+            process->pid = 0;
+    }
+}
+
+/* Looks every 2 ms: the end of a run should not cost more. */
+static void wait_for_all(struct processes *processes, int patience_ms)
+{
+    const struct timespec moment = {.tv_nsec = 2 * 1000 * 1000};
+    usec_t until = clock_monotonic() + patience_ms * USEC_PER_MSEC;
+    reap_ended(processes);
+    while (processes_running(processes) > 0 && clock_monotonic() < until) {
+        nanosleep(&moment, NULL);
+        reap_ended(processes);
+    }
+}
+
+void processes_free(struct processes **ptr, int patience_ms)
+{
+    struct processes *processes = *ptr;
+    if (!processes)
+        return;
+    processes->ending = true;
+    if (processes->list)
+        wait_for_all(processes, patience_ms);
+    for (int i = 0; processes->list && i < processes->options.n_nodes; i++) {
+        struct process *process = &processes->list[i];
+        if (process->pid > 0) {
+            kill(process->pid, SIGKILL);
+            waitpid(process->pid, NULL, 0);
+        }
+        if (process->again)
+            event_free(process->again);
+    }
+    if (processes->child)
+        event_free(processes->child);
+    free(processes->list);
+    free(processes);
+    *ptr = NULL;
+}

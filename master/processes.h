@@ -1,0 +1,59 @@
+/*
+ * processes.h: this machine's node processes.
+ *
+ * As many as asked for, started with posix_spawn (the master has threads and
+ * ZeroMQ: it must never fork), pinned to cores where there is one for each,
+ * and started again with backoff when they end before their time. They end
+ * with the master, even when that is killed (PR_SET_PDEATHSIG in the node).
+ */
+#ifndef MASTER_PROCESSES_H
+#define MASTER_PROCESSES_H
+
+#include <event2/event.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+
+#define PROCESSES_MAX 1024
+#define PROCESS_RESTARTS_MAX 20 /* of one node without a minute's life */
+
+struct processes;
+
+struct processes_options {
+    int n_nodes;
+    const char *connect; /* the cluster's place */
+    const char *const *env_files;
+    size_t n_env_files;
+    bool log_json;
+};
+
+struct processes_callbacks {
+    void *context;
+    /* A node's process ended. `crashed`: by a signal that blames its work
+     * (SEGV, ABRT, BUS, ILL, FPE). `why` is for people. */
+    void (*on_exit)(void *context, const char *name, bool crashed,
+                    bool restarting, const char *why);
+    /* A node ended with a status that a restart won't mend (2, 4), or too
+     * often: nothing is started again. */
+    void (*on_hopeless)(void *context, const char *why);
+};
+
+/* Starts them. ERR_SYSTEM where the program can't be found or started. */
+MUSTCHECK
+int processes_new(struct event_base *base,
+                  const struct processes_options *options,
+                  const struct processes_callbacks *callbacks,
+                  struct processes **ret, struct error *err);
+
+/* No more restarts: the run ends. */
+void processes_let_end(struct processes *processes);
+
+/* How many are running. */
+int processes_running(const struct processes *processes);
+
+/* Waits at most `patience_ms` for them to end by themselves, then kills what
+ * is left. */
+void processes_free(struct processes **processes, int patience_ms);
+
+#endif

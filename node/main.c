@@ -1,0 +1,207 @@
+/*
+ * main.c: the program `windrow-node`.
+ *
+ * What a process must do first, before threads and sockets: end with its
+ * parent, raise or set its limits; then one node (node.c).
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "node.h"
+#include "wire/message.h"
+
+#define EXIT_USAGE 2
+
+static const char usage[] =
+    "Usage: windrow-node --connect PLACE [OPTION]...\n"
+    "Fetch, extract and store, for the master at PLACE. `windrow run` starts\n"
+    "its own nodes; on another machine, start this.\n"
+    "\n"
+    "  --connect PLACE    ipc://FOLDER or tcp://HOST:PORT (reports come in at\n"
+    "                     PORT, control goes out at PORT + 1)\n"
+    "  --name NAME        identity in the cluster (default: HOST-PID)\n"
+    "  --env FILE         settings, below the environment; may be repeated\n"
+    "  --core N           say that this process is pinned to core N\n"
+    "  --parent PID       end when this process, the parent, ends\n"
+    "  --log-format text|json\n"
+    "  --help, --version\n"
+    "\n"
+    "Exit status: 0 done or told to stop, 2 bad usage, 4 could not go on.\n"
+    "DATABASE_URL and the other settings: see `windrow settings`.\n";
+
+struct arguments {
+    struct node_options node;
+    long parent;
+    enum log_format log_format;
+    char default_name[NODE_NAME_BYTES];
+};
+
+enum option_id {
+    OPTION_CONNECT = 1000,
+    OPTION_NAME,
+    OPTION_ENV,
+    OPTION_CORE,
+    OPTION_PARENT,
+    OPTION_LOG_FORMAT,
+    OPTION_HELP,
+    OPTION_VERSION,
+};
+
+static const struct option options[] = {
+    {"connect", required_argument, NULL, OPTION_CONNECT},
+    {"name", required_argument, NULL, OPTION_NAME},
+    {"env", required_argument, NULL, OPTION_ENV},
+    {"core", required_argument, NULL, OPTION_CORE},
+    {"parent", required_argument, NULL, OPTION_PARENT},
+    {"log-format", required_argument, NULL, OPTION_LOG_FORMAT},
+    {"help", no_argument, NULL, OPTION_HELP},
+    {"version", no_argument, NULL, OPTION_VERSION},
+    {NULL, 0, NULL, 0},
+};
+
+static int bad_usage(const char *what, const char *value)
+{
+    fprintf(stderr, "windrow-node: %s: \"%s\"; see windrow-node --help\n", what,
+            value);
+    return EXIT_USAGE;
+}
+
+static bool parse_number(const char *text, long *ret)
+{
+    char *end;
+    errno = 0;
+    *ret = strtol(text, &end, 10);
+    return *text && !*end && !errno && *ret >= 0;
+}
+
+static bool is_node_name(const char *name)
+{
+    size_t len = strlen(name);
+    return len > 0 && len < NODE_NAME_BYTES &&
+           strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                        "0123456789._-") == len;
+}
+
+/* 0: go on; otherwise -1 to exit with 0, or an exit status. */
+static int take_option(int id, struct arguments *arguments)
+{
+    struct error err = ERROR_NONE;
+    long number;
+    switch (id) {
+    case OPTION_CONNECT:
+        arguments->node.connect = optarg;
+        return 0;
+    case OPTION_NAME:
+        arguments->node.name = optarg;
+        return is_node_name(optarg) ? 0 : bad_usage("bad name", optarg);
+    case OPTION_ENV:
+        if (settings_read_file(arguments->node.settings, optarg, &err))
+            return bad_usage(err.text, optarg);
+        return 0;
+    case OPTION_CORE:
+        if (!parse_number(optarg, &number) || number > 1 << 20)
+            return bad_usage("bad core", optarg);
+        arguments->node.core = (int)number;
+        return 0;
+    case OPTION_PARENT:
+        return parse_number(optarg, &arguments->parent)
+                   ? 0
+                   : bad_usage("bad process id", optarg);
+    case OPTION_LOG_FORMAT:
+        if (strcmp(optarg, "text") && strcmp(optarg, "json"))
+            return bad_usage("bad log format", optarg);
+        arguments->log_format =
+            strcmp(optarg, "json") ? LOG_FORMAT_TEXT : LOG_FORMAT_JSON;
+        return 0;
+    case OPTION_HELP:
+        fputs(usage, stdout);
+        return -1;
+    case OPTION_VERSION:
+        puts("windrow-node " WINDROW_VERSION);
+        return -1;
+    default: /* getopt_long() has said what is wrong */
+        return EXIT_USAGE;
+    }
+}
+
+static int parse_arguments(int argc, char **argv, struct arguments *arguments)
+{
+    int id, status;
+    while ((id = getopt_long(argc, argv, "", options, NULL)) != -1)
+        if ((status = take_option(id, arguments)))
+            return status;
+    if (optind < argc)
+        return bad_usage("unexpected argument", argv[optind]);
+    if (!arguments->node.connect)
+        return bad_usage("where is the master?", "--connect is absent");
+    return 0;
+}
+
+/* The parent may have died before prctl(): then nothing would end us. */
+static bool end_with_parent(long parent)
+{
+    return parent == 0 || (prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 &&
+                           getppid() == (pid_t)parent);
+}
+
+/* As many descriptors as we may have; at most so much memory, beyond which
+ * allocations fail and the node drops what it holds. */
+static void set_limits(const struct settings *settings)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+    int64_t bytes;
+    const char *memory = settings_get(settings, "WINDROW_NODE_MEMORY");
+    if (memory && parse_bytes(memory, &bytes) && bytes > 0) {
+        limit = (struct rlimit){(rlim_t)bytes, (rlim_t)bytes};
+        setrlimit(RLIMIT_DATA, &limit);
+    }
+}
+
+static void set_log(const struct arguments *arguments)
+{
+    const char *level =
+        settings_get(arguments->node.settings, "WINDROW_LOG_LEVEL");
+    int least = level ? log_level_parse(level) : -1;
+    log_configure(least < 0 ? LOG_LEVEL_INFO : (enum log_level)least,
+                  arguments->log_format);
+}
+
+static void name_default(struct arguments *arguments)
+{
+    char host[NODE_NAME_BYTES - 12] = "";
+    gethostname(host, sizeof host - 1);
+    snprintf(arguments->default_name, sizeof arguments->default_name, "%s-%d",
+             is_node_name(host) ? host : "node", (int)getpid());
+    arguments->node.name = arguments->default_name;
+}
+
+int main(int argc, char **argv)
+{
+    struct arguments arguments = {.node = {.core = -1}};
+    arguments.node.settings = settings_new();
+    if (!arguments.node.settings)
+        return EXIT_FAILURE;
+    name_default(&arguments);
+    int status = parse_arguments(argc, argv, &arguments);
+    if (status == 0) {
+        signal(SIGPIPE, SIG_IGN);
+        set_log(&arguments);
+        set_limits(arguments.node.settings);
+        if (end_with_parent(arguments.parent))
+            status = node_run(&arguments.node);
+    }
+    settings_free(&arguments.node.settings);
+    return status < 0 ? 0 : status;
+}

@@ -1,0 +1,382 @@
+/*
+ * node.c: see node.h.
+ *
+ * Callbacks turn what happened into an event for the core, at once; effects
+ * are carried out at the end of each turn, so that nothing is started, freed
+ * or sent from inside a library's callback. A turn of the loop is: wait,
+ * callbacks, effects.
+ *
+ * What belongs to one run (pipeline, extractors, transfers, store) is made at
+ * the welcome, in run.c.
+ */
+#include "node.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "core/node_core.h"
+#include "run.h"
+#include "turn.h"
+#include "wire/endpoint.h"
+
+#define EXIT_COULD_NOT_FINISH 4
+#define LINGER_MS 500 /* for the last report and the bye */
+#define HOST_NAME_BYTES 64
+
+struct node {
+    const struct node_options *options;
+    struct event_base *base;
+    struct wire_context *wire;
+    struct wire_socket *reports, *control, *tasks;
+    char task_endpoint[SOCKET_ENDPOINT_BYTES];
+    char topic[NODE_NAME_BYTES + 1]; /* "NAME " */
+    struct event *tick;
+    struct event *signals[2];
+    struct node_core *core;
+    struct run *run; /* NULL before the first welcome */
+    struct arena message_arena;
+    struct buffer outgoing;
+    bool over;
+    int exit_status;
+};
+
+/* ---- in: events for the core ---- */
+
+static void tell_core(struct node *node, const struct node_event *event)
+{
+    struct error err = ERROR_NONE;
+    if (node_core_event(node->core, clock_monotonic(), event, &err))
+        log_warn(node->options->name, "%s; starting over", err.text);
+}
+
+static int connect_tasks(struct node *node, const char *endpoint);
+
+/* A welcome brings the run: the core gets it only once the run is ready. */
+static bool prepare_run(struct node *node, const struct message *message,
+                        struct error *err)
+{
+    if (node->run && run_is(node->run, &message->welcome))
+        return true;
+    /* The core drops what is of an older run, and its effects are carried out
+     * on that run, before it goes. */
+    struct run *run = NULL;
+    if (run_new(node->base, &message->welcome, node->options->settings, node,
+                &run, err))
+        return false;
+    run_free(&node->run);
+    node->run = run;
+    return true;
+}
+
+static void give_up(struct node *node, const char *why)
+{
+    log_error(node->options->name, "%s", why);
+    node->over = true;
+    node->exit_status = EXIT_COULD_NOT_FINISH;
+}
+
+static bool is_for_me(const struct node *node, const struct message *message)
+{
+    return !message->node[0] || !strcmp(message->node, node->options->name);
+}
+
+static void take_message(struct node *node, struct slice data)
+{
+    struct message message;
+    struct error err = ERROR_NONE;
+    arena_reset(&node->message_arena);
+    if (message_decode(data, &node->message_arena, &message, &err)) {
+        log_warn(node->options->name, "a message was dropped: %s", err.text);
+        return;
+    }
+    if (!is_for_me(node, &message))
+        return;
+    struct node_event event = {.type = NODE_EVENT_MESSAGE, .message = &message};
+    if (message.type == MESSAGE_WELCOME) {
+        if (!prepare_run(node, &message, &err) ||
+            connect_tasks(node, message.welcome.task_endpoint)) {
+            give_up(node, err.text);
+            return;
+        }
+        event.pipeline = run_pipeline(node->run);
+    }
+    tell_core(node, &event);
+}
+
+static void on_task(void *context, struct slice data)
+{
+    turn_enter();
+    take_message(context, data);
+}
+
+static void on_control(void *context, struct slice data)
+{
+    turn_enter();
+    struct node *node = context;
+    const char *space = memchr(data.data, ' ', data.len);
+    if (!space)
+        return;
+    size_t topic = (size_t)(space - data.data) + 1;
+    take_message(node, (struct slice){data.data + topic, data.len - topic});
+}
+
+static void on_tick(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd;
+    (void)what;
+    turn_enter();
+    tell_core(context, &(struct node_event){.type = NODE_EVENT_TICK});
+}
+
+static void on_signal(evutil_socket_t signal_number, short what, void *context)
+{
+    (void)what;
+    turn_enter();
+    struct node *node = context;
+    log_debug(node->options->name, "signal %d: draining", (int)signal_number);
+    tell_core(node, &(struct node_event){.type = NODE_EVENT_STOP});
+}
+
+void run_on_event(void *context, const struct node_event *event)
+{
+    tell_core(context, event);
+}
+
+void run_on_closing_dropped(void *context, uint64_t closing)
+{
+    struct node *node = context;
+    node_core_closing_done(node->core, closing);
+}
+
+void run_on_note(void *context, const char *note)
+{
+    struct node *node = context;
+    log_warn(node->options->name, "%s", note);
+}
+
+/* ---- out: effects of the core ---- */
+
+static int64_t memory_peak(void)
+{
+    FILE *status = fopen("/proc/self/status", "re");
+    if (!status)
+        return 0;
+    char line[128];
+    long kilobytes = 0;
+    while (fgets(line, sizeof line, status))
+        if (sscanf(line, "VmHWM: %ld", &kilobytes) == 1)
+            break;
+    fclose(status);
+    return (int64_t)kilobytes * 1024;
+}
+
+static void add_process_counters(const struct node *node,
+                                 struct heartbeat *beat)
+{
+    struct turns turns = turn_counts();
+    beat->cpu = clock_process_cpu();
+    beat->worst_turn = turns.worst;
+    beat->long_turns = turns.n_long;
+    beat->memory_peak = memory_peak();
+    beat->bytes = node->run ? run_bytes(node->run) : 0;
+}
+
+static void send_message(struct node *node, struct message *message)
+{
+    if (message->type == MESSAGE_HEARTBEAT)
+        add_process_counters(node, &message->heartbeat);
+    struct error err = ERROR_NONE;
+    buffer_clear(&node->outgoing);
+    if (message_encode(message, &node->outgoing, &err))
+        log_warn(node->options->name, "%s", err.text);
+    else if (!wire_socket_send(node->reports, buffer_slice(&node->outgoing)))
+        log_debug(node->options->name, "a %s found no room",
+                  message_type_name(message->type));
+}
+
+static int connect_tasks(struct node *node, const char *endpoint)
+{
+    if (node->tasks && !strcmp(node->task_endpoint, endpoint))
+        return 0;
+    wire_socket_free(&node->tasks, 0);
+    struct error err = ERROR_NONE;
+    if (wire_socket_new(node->wire, node->base, SOCKET_PULL, on_task, node,
+                        &node->tasks, &err) ||
+        wire_socket_connect(node->tasks, endpoint, &err)) {
+        log_error(node->options->name, "%s", err.text);
+        return -1;
+    }
+    snprintf(node->task_endpoint, sizeof node->task_endpoint, "%s", endpoint);
+    return 0;
+}
+
+static void end_with(struct node *node, int status, const char *why)
+{
+    node->over = true;
+    node->exit_status = status;
+    if (why[0])
+        log_error(node->options->name, "%s", why);
+}
+
+static void carry_out(struct node *node, struct node_effect *effect)
+{
+    switch (effect->type) {
+    case NODE_EFFECT_SEND:
+        send_message(node, &effect->message);
+        break;
+    case NODE_EFFECT_START:
+        run_start(node->run, effect);
+        break;
+    case NODE_EFFECT_CANCEL:
+        run_cancel(node->run, effect->cancel);
+        break;
+    case NODE_EFFECT_CLOSE:
+        run_close(node->run, effect);
+        break;
+    case NODE_EFFECT_FORGET:
+        if (node->run)
+            run_forget(node->run);
+        break;
+    case NODE_EFFECT_EXIT:
+        end_with(node, effect->exit.status, effect->exit.why);
+        break;
+    }
+}
+
+static void carry_out_effects(struct node *node)
+{
+    struct node_effect effect;
+    while (!node->over && node_core_effect(node->core, &effect))
+        carry_out(node, &effect);
+}
+
+static void set_tick(struct node *node)
+{
+    usec_t wait = node_core_deadline(node->core) - clock_monotonic();
+    if (wait < 0)
+        wait = 0;
+    struct timeval after = {wait / USEC_PER_SEC, wait % USEC_PER_SEC};
+    evtimer_add(node->tick, &after);
+}
+
+/* ---- the node ---- */
+
+static void name_topic(struct node *node)
+{
+    snprintf(node->topic, sizeof node->topic, "%s ", node->options->name);
+}
+
+static int open_sockets(struct node *node, struct error *err)
+{
+    struct endpoints endpoints;
+    name_topic(node);
+    if (endpoints_of(node->options->connect, &endpoints, err))
+        return (int)err->code;
+    node->wire = wire_context_new();
+    if (!node->wire)
+        return error_set(err, ERR_SYSTEM, "no ZeroMQ context");
+    if (wire_socket_new(node->wire, node->base, SOCKET_SUB, on_control, node,
+                        &node->control, err) ||
+        wire_socket_subscribe(node->control, node->topic, err) ||
+        wire_socket_subscribe(node->control, "* ", err) ||
+        wire_socket_connect(node->control, endpoints.control, err) ||
+        wire_socket_new(node->wire, node->base, SOCKET_PUSH, NULL, NULL,
+                        &node->reports, err) ||
+        wire_socket_connect(node->reports, endpoints.reports, err))
+        return (int)err->code;
+    return 0;
+}
+
+static int open_loop(struct node *node, struct error *err)
+{
+    static const int numbers[] = {SIGTERM, SIGINT};
+    struct event_config *config = event_config_new();
+    if (config)
+        event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
+    node->base = config ? event_base_new_with_config(config) : NULL;
+    if (config)
+        event_config_free(config);
+    node->tick = node->base ? evtimer_new(node->base, on_tick, node) : NULL;
+    if (!node->tick)
+        return error_set(err, ERR_MEMORY, "no memory for an event loop");
+    for (int i = 0; i < 2; i++) {
+        node->signals[i] =
+            evsignal_new(node->base, numbers[i], on_signal, node);
+        if (!node->signals[i] || evsignal_add(node->signals[i], NULL))
+            return error_set(err, ERR_MEMORY, "no memory for an event loop");
+    }
+    return 0;
+}
+
+/* Larger than that of any former process of the same name: the wall clock in
+ * microseconds, and the core counts on from there. */
+static int open_core(struct node *node, struct error *err)
+{
+    char host[HOST_NAME_BYTES] = "";
+    gethostname(host, sizeof host - 1);
+    struct node_core_config config = {
+        .name = node->options->name,
+        .incarnation = clock_wall(),
+        .ledger_id = "",
+        .program = WINDROW_VERSION,
+        .host = host,
+        .pid = getpid(),
+        .core = node->options->core,
+        .serve = node->options->serve,
+    };
+    if (getrandom(&config.seed, sizeof config.seed, 0) < 0)
+        config.seed = (uint64_t)config.incarnation;
+    char id[LEDGER_ID_BYTES];
+    if (run_ledger_id(node->options->settings, id, err))
+        return (int)err->code;
+    config.ledger_id = id;
+    node->core = node_core_new(&config, clock_monotonic());
+    if (!node->core)
+        return error_set(err, ERR_MEMORY, "no memory for a node");
+    return 0;
+}
+
+static void close_node(struct node *node)
+{
+    run_free(&node->run);
+    node_core_free(&node->core);
+    wire_socket_free(&node->tasks, 0);
+    wire_socket_free(&node->control, 0);
+    wire_socket_free(&node->reports, LINGER_MS);
+    wire_context_free(&node->wire);
+    for (int i = 0; i < 2; i++)
+        if (node->signals[i])
+            event_free(node->signals[i]);
+    if (node->tick)
+        event_free(node->tick);
+    if (node->base)
+        event_base_free(node->base);
+    arena_free(&node->message_arena);
+    buffer_free(&node->outgoing);
+}
+
+int node_run(const struct node_options *options)
+{
+    struct node node = {.options = options};
+    struct error err = ERROR_NONE;
+    if (open_loop(&node, &err) || open_core(&node, &err) ||
+        open_sockets(&node, &err)) {
+        log_error(options->name, "%s", err.text);
+        close_node(&node);
+        return error_code_kind(err.code) == ERROR_USER ? 2
+                                                       : EXIT_COULD_NOT_FINISH;
+    }
+    carry_out_effects(&node);
+    while (!node.over) {
+        set_tick(&node);
+        event_base_loop(node.base, EVLOOP_ONCE);
+        carry_out_effects(&node);
+        turn_leave();
+    }
+    close_node(&node);
+    return node.exit_status;
+}

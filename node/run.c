@@ -1,0 +1,318 @@
+/*
+ * run.c: see run.h. The way of one key through here:
+ *
+ *   run_start()       the core wants it fetched
+ *   on_fetched()      an answer is there: extract, and tell the core
+ *   run_close()       the core closes its batch: to the store
+ *   on_closed()       the commit: tell the core
+ */
+#include "run.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "extract.h"
+#include "fetch.h"
+#include "query.h"
+#include "store.h"
+
+struct run {
+    void *owner;
+    int64_t number;
+    struct pipeline *pipeline;
+    struct extractor *extractors[PIPELINE_WORKERS_MAX];
+    size_t keys_max; /* of one source; 0: all */
+    struct fetch_pool *fetches;
+    struct queries *queries; /* NULL unless a source is of class sql */
+    struct store *store;
+    struct arena keys; /* of a list being extracted */
+};
+
+/* ---- answers ---- */
+
+static struct worker *worker_of(const struct request *request)
+{
+    return (struct worker *)((char *)(uintptr_t)request -
+                             offsetof(struct worker, request));
+}
+
+static void tell_fetched(struct run *run, struct fetched *fetched)
+{
+    fetched->wall = clock_wall();
+    struct node_event event = {.type = NODE_EVENT_FETCHED, .fetched = *fetched};
+    run_on_event(run->owner, &event);
+}
+
+/* Takes the fields or keys out of a good answer. */
+static void extract(struct run *run, const struct worker *worker,
+                    struct slice body, struct slice *fields,
+                    struct fetched *fetched, struct extract_result *result)
+{
+    struct extractor *extractor = run->extractors[worker->index];
+    if (worker_class_is_fetcher(worker->class)) {
+        fetched->outcome = FETCH_RECORD;
+        extract_fields(extractor, body, fields, result);
+        fetched->fields = fields;
+        return;
+    }
+    struct slice *keys = NULL;
+    fetched->outcome = FETCH_KEYS;
+    arena_reset(&run->keys);
+    extract_keys(extractor, body, run->keys_max, &run->keys, &keys,
+                 &fetched->n_keys, result);
+    fetched->keys = keys;
+}
+
+static void on_fetched(void *context, uint64_t id,
+                       const struct fetch_answer *answer)
+{
+    struct run *run = context;
+    const struct worker *worker = worker_of(answer->request);
+    struct slice fields[PIPELINE_FIELDS_MAX];
+    struct extract_result result = {.reason = answer->reason};
+    struct fetched fetched = {.fetch = id,
+                              .http_status = answer->http_status,
+                              .retry_after = answer->retry_after};
+    snprintf(result.detail, sizeof result.detail, "%s", answer->detail);
+    if (answer->redirect.len) {
+        fetched.outcome = FETCH_REDIRECT;
+        fetched.url = answer->redirect;
+    } else if (answer->reason == REASON_NONE) {
+        extract(run, worker, answer->body, fields, &fetched, &result);
+    }
+    if (result.reason != REASON_NONE) {
+        fetched.outcome = FETCH_FAILED;
+        fetched.reason = body_is_refusal(&worker->request, answer->body)
+                             ? REASON_REFUSED
+                             : result.reason;
+        fetched.detail = slice_of(result.detail);
+    }
+    tell_fetched(run, &fetched);
+}
+
+static void on_queried(void *context, uint64_t id,
+                       const struct query_answer *answer)
+{
+    struct fetched fetched = {
+        .fetch = id,
+        .outcome = answer->reason ? FETCH_FAILED : FETCH_KEYS,
+        .retry_after = -1,
+        .keys = answer->keys,
+        .n_keys = answer->n_keys,
+        .more = answer->more,
+        .reason = answer->reason,
+        .detail = slice_of(answer->detail),
+    };
+    tell_fetched(context, &fetched);
+}
+
+static void on_closed(void *context, uint64_t id,
+                      const struct close_result *result)
+{
+    struct run *run = context;
+    struct node_event event = {.type = NODE_EVENT_CLOSED};
+    event.closed.closing = id;
+    event.closed.result = *result;
+    run_on_event(run->owner, &event);
+}
+
+static void on_dropped(void *context, uint64_t id)
+{
+    struct run *run = context;
+    run_on_closing_dropped(run->owner, id);
+}
+
+static void on_waiting(void *context, bool waiting, const char *why)
+{
+    struct run *run = context;
+    char note[ERROR_TEXT_BYTES + 64];
+    snprintf(note, sizeof note,
+             waiting ? "the database is away, waiting for it: %s"
+                     : "the database is back%.0s",
+             why);
+    run_on_note(run->owner, note);
+    struct node_event event = {.type = NODE_EVENT_STORE,
+                               .store_waiting = waiting};
+    run_on_event(run->owner, &event);
+}
+
+static void on_gave_up(void *context, const char *why)
+{
+    struct run *run = context;
+    run_on_note(run->owner, why);
+    struct node_event event = {.type = NODE_EVENT_STORE_GAVE_UP};
+    run_on_event(run->owner, &event);
+}
+
+/* ---- effects ---- */
+
+void run_start(struct run *run, const struct node_effect *effect)
+{
+    const struct worker *worker = effect->start.worker;
+    struct error err = ERROR_NONE;
+    int status =
+        worker->class == CLASS_SQL
+            ? queries_start(run->queries, effect->start.fetch, worker,
+                            effect->start.key, effect->start.keys_max, &err)
+            : fetch_start(run->fetches, effect->start.fetch, &worker->request,
+                          effect->start.url, &err);
+    if (!status)
+        return;
+    struct fetched fetched = {.fetch = effect->start.fetch,
+                              .outcome = FETCH_FAILED,
+                              .retry_after = -1,
+                              .reason = REASON_INTERNAL,
+                              .detail = slice_of(err.text)};
+    tell_fetched(run, &fetched);
+}
+
+void run_cancel(struct run *run, uint64_t fetch)
+{
+    fetch_cancel(run->fetches, fetch);
+}
+
+void run_close(struct run *run, const struct node_effect *effect)
+{
+    struct error err = ERROR_NONE;
+    if (store_submit(run->store, effect->close.id, effect->close.closing,
+                     &err)) {
+        run_on_note(run->owner, err.text);
+        run_on_closing_dropped(run->owner, effect->close.id);
+        on_gave_up(run, err.text);
+    }
+}
+
+void run_forget(struct run *run)
+{
+    fetch_cancel_all(run->fetches);
+    store_forget(run->store);
+}
+
+/* ---- the run ---- */
+
+bool run_is(const struct run *run, const struct welcome *welcome)
+{
+    return run->number == welcome->run;
+}
+
+const struct pipeline *run_pipeline(const struct run *run)
+{
+    return run->pipeline;
+}
+
+int64_t run_bytes(const struct run *run)
+{
+    return fetch_bytes(run->fetches);
+}
+
+static int load_pipeline(struct run *run, const struct welcome *welcome,
+                         const struct settings *settings, struct error *err)
+{
+    struct complaints complaints = {0};
+    int status = pipeline_load(welcome->pipeline, welcome->pipeline_path,
+                               settings, &complaints, &run->pipeline, err);
+    if (status && complaints.n)
+        error_context(err, "%s:%d:%d: %s", welcome->pipeline_path,
+                      complaints.items[0].line, complaints.items[0].column,
+                      complaints.items[0].text);
+    complaints_free(&complaints);
+    return status;
+}
+
+static int make_extractors(struct run *run, struct error *err)
+{
+    for (size_t i = 0; i < run->pipeline->n_workers; i++) {
+        const struct worker *worker = &run->pipeline->workers[i];
+        bool extracts = worker_class_is_fetcher(worker->class) ||
+                        worker->class == CLASS_HTML_TABLE ||
+                        worker->class == CLASS_JSON_LIST;
+        if (extracts && !(run->extractors[i] = extractor_new(worker)))
+            return error_set(err, ERR_MEMORY, "no memory for an extractor");
+    }
+    return 0;
+}
+
+static bool has_sql(const struct pipeline *pipeline)
+{
+    for (size_t i = 0; i < pipeline->n_workers; i++)
+        if (pipeline->workers[i].class == CLASS_SQL)
+            return true;
+    return false;
+}
+
+static int open_database(struct run *run, struct event_base *base,
+                         const struct welcome *welcome,
+                         const struct settings *settings, struct error *err)
+{
+    const struct store_callbacks callbacks = {
+        .context = run,
+        .on_closed = on_closed,
+        .on_dropped = on_dropped,
+        .on_waiting = on_waiting,
+        .on_gave_up = on_gave_up,
+    };
+    struct buffer url = BUFFER_EMPTY;
+    int status = settings_database_url(settings, &url, err);
+    if (!status)
+        status =
+            store_new(base, buffer_text(&url), run->pipeline,
+                      welcome->database_wait, &callbacks, &run->store, err);
+    if (!status && has_sql(run->pipeline))
+        status = queries_new(base, buffer_text(&url), on_queried, run,
+                             &run->queries, err);
+    buffer_free(&url);
+    return status;
+}
+
+int run_new(struct event_base *base, const struct welcome *welcome,
+            const struct settings *settings, void *owner, struct run **ret,
+            struct error *err)
+{
+    struct run *run = calloc(1, sizeof *run);
+    if (!run)
+        return error_set(err, ERR_MEMORY, "no memory for a run");
+    run->owner = owner;
+    run->number = welcome->run;
+    run->keys_max = (size_t)welcome->key_limit;
+    if (load_pipeline(run, welcome, settings, err) ||
+        make_extractors(run, err) ||
+        fetch_pool_new(base, on_fetched, run, &run->fetches, err) ||
+        open_database(run, base, welcome, settings, err)) {
+        run_free(&run);
+        return (int)err->code;
+    }
+    *ret = run;
+    return 0;
+}
+
+void run_free(struct run **ptr)
+{
+    struct run *run = *ptr;
+    if (!run)
+        return;
+    store_free(&run->store);
+    queries_free(&run->queries);
+    fetch_pool_free(&run->fetches);
+    for (size_t i = 0; i < PIPELINE_WORKERS_MAX; i++)
+        extractor_free(&run->extractors[i]);
+    pipeline_free(&run->pipeline);
+    arena_free(&run->keys);
+    free(run);
+    *ptr = NULL;
+}
+
+int run_ledger_id(const struct settings *settings, char ret[LEDGER_ID_BYTES],
+                  struct error *err)
+{
+    struct buffer url = BUFFER_EMPTY;
+    struct ledger *ledger = NULL;
+    int status = settings_database_url(settings, &url, err);
+    if (!status)
+        status = ledger_open(buffer_text(&url), &ledger, err);
+    if (!status)
+        snprintf(ret, LEDGER_ID_BYTES, "%s", ledger_id(ledger));
+    ledger_close(&ledger);
+    buffer_free(&url);
+    return status;
+}

@@ -1,0 +1,47 @@
+/*
+ * run.h: what a node has of one run: its pipeline, an extractor for each
+ * worker, transfers, and the store.
+ *
+ * It carries out the core's START, CANCEL, CLOSE and FORGET, and tells their
+ * ends to its owner through the run_on_ functions, which node.c defines.
+ */
+#ifndef NODE_RUN_H
+#define NODE_RUN_H
+
+#include <event2/event.h>
+
+#include "core/node_core.h"
+#include "ledger/ledger.h"
+#include "pipeline/settings.h"
+
+struct run;
+
+/* Everything the welcome says, with this node's own settings. ERR_PIPELINE
+ * where the pipeline can't be used with them, and what store_new() says. */
+MUSTCHECK
+int run_new(struct event_base *base, const struct welcome *welcome,
+            const struct settings *settings, void *owner, struct run **ret,
+            struct error *err);
+void run_free(struct run **run);
+
+/* Whether it is the run of this welcome. */
+bool run_is(const struct run *run, const struct welcome *welcome);
+const struct pipeline *run_pipeline(const struct run *run);
+int64_t run_bytes(const struct run *run);
+
+void run_start(struct run *run, const struct node_effect *start);
+void run_cancel(struct run *run, uint64_t fetch);
+void run_close(struct run *run, const struct node_effect *close);
+void run_forget(struct run *run);
+
+/* The id of the database that the settings name. */
+MUSTCHECK
+int run_ledger_id(const struct settings *settings, char ret[LEDGER_ID_BYTES],
+                  struct error *err);
+
+/* The owner's: something for the core happened. */
+void run_on_event(void *owner, const struct node_event *event);
+void run_on_closing_dropped(void *owner, uint64_t closing);
+void run_on_note(void *owner, const char *note);
+
+#endif
