@@ -1,10 +1,10 @@
 /* server.c: see server.h. */
 #include "server.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <event2/listener.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,23 +61,20 @@ static int find_address(struct server *server, struct error *err)
 {
     struct sockaddr_storage address = {0};
     socklen_t len = sizeof address;
-    char text[INET6_ADDRSTRLEN];
+    char host[INET6_ADDRSTRLEN], port[8];
     if (getsockname(evconnlistener_get_fd(server->listener),
                     (struct sockaddr *)&address, &len))
         return error_set(err, ERR_SYSTEM, "getsockname: %s", strerror(errno));
-    if (address.ss_family == AF_INET6) {
-        const struct sockaddr_in6 *in6 = (const void *)&address;
-        server->port = ntohs(in6->sin6_port);
-        inet_ntop(AF_INET6, &in6->sin6_addr, text, sizeof text);
-        snprintf(server->url, sizeof server->url, "http://[%s]:%u", text,
-                 server->port);
-    } else {
-        const struct sockaddr_in *in4 = (const void *)&address;
-        server->port = ntohs(in4->sin_port);
-        inet_ntop(AF_INET, &in4->sin_addr, text, sizeof text);
-        snprintf(server->url, sizeof server->url, "http://%s:%u", text,
-                 server->port);
-    }
+    int failed =
+        getnameinfo((struct sockaddr *)&address, len, host, sizeof host, port,
+                    sizeof port, NI_NUMERICHOST | NI_NUMERICSERV);
+    if (failed)
+        return error_set(err, ERR_SYSTEM, "getnameinfo: %s",
+                         gai_strerror(failed));
+    bool ipv6 = address.ss_family == AF_INET6;
+    server->port = (unsigned)strtoul(port, NULL, 10);
+    snprintf(server->url, sizeof server->url, "http://%s%s%s:%s",
+             ipv6 ? "[" : "", host, ipv6 ? "]" : "", port);
     return 0;
 }
 

@@ -288,6 +288,7 @@ def test_a_list_from_a_file(origin, tmp_path):
     for symbol in odd:
         key = symbol.replace("CRD.A", "CRD-A")
         assert server.price(key) == derived_price(key)
+    assert server.get(CHART + "AKO/A").status == 404  # a path of two parts
     assert run("--price", "CRD.A").stdout.strip() == derived_price("CRD-A")
     assert server.chart("AAPL").status == 404
 
