@@ -254,7 +254,7 @@ int pg_failure_counts(struct ledger *ledger, int64_t run,
         rc = pg_query(pg,
                       "SELECT reason, count(*) FROM windrow_failures"
                       " WHERE run = $1::bigint GROUP BY reason"
-                      " ORDER BY 2 DESC, 1 COLLATE \"C\"",
+                      " ORDER BY 2 DESC, reason COLLATE \"C\"",
                       &args, &result, err);
     if (rc)
         return rc;
