@@ -7,7 +7,7 @@ endforeach()
 
 set(windrow_doc ${CMAKE_INSTALL_DATADIR}/doc/windrow)
 install(DIRECTORY pipelines/ DESTINATION ${CMAKE_INSTALL_DATADIR}/windrow/pipelines
-        OPTIONAL FILES_MATCHING PATTERN "*.yaml")
+        OPTIONAL FILES_MATCHING PATTERN "*.yaml" PATTERN "*.csv")
 install(FILES README.md LICENSE DESTINATION ${windrow_doc} OPTIONAL)
 install(FILES docs/sample.env DESTINATION ${windrow_doc}/examples OPTIONAL)
 foreach(section IN ITEMS 1 5)

@@ -41,7 +41,7 @@ struct shown shown(const char *text)
     struct shown ret;
     size_t len = cut_len(text, sizeof ret.text - 4);
     memcpy(ret.text, text, len);
-    strcpy(ret.text + len, text[len] ? "..." : "");
+    memcpy(ret.text + len, text[len] ? "..." : "", text[len] ? 4 : 1);
     return ret;
 }
 

@@ -240,29 +240,18 @@ static bool replace_key(const struct request *request, struct slice key,
     return false;
 }
 
-/* In the authority nothing may be encoded: the key is a name already. */
-static bool is_host_key(struct slice key)
-{
-    return is_host(key) && key.data[0] != '[';
-}
-
+/* In the authority an encoded key makes no URL, since no host has a '%' in
+ * it: is_web_url() sees to that afterwards. */
 static bool fill_template(const char *url, struct slice key, struct buffer *ret)
 {
-    struct slice all = slice_of(url);
-    struct slice authority = url_authority(all);
-    const char *end = all.data + all.len;
+    const char *end = url + strlen(url);
     const char *p = url, *found;
     size_t len;
 
-    buffer_reserve(ret, all.len + key.len);
+    buffer_reserve(ret, (size_t)(end - url) + key.len);
     while ((found = find_key(p, end, &len))) {
         buffer_append(ret, p, (size_t)(found - p));
-        if (found >= authority.data + authority.len)
-            append_encoded(ret, key);
-        else if (is_host_key(key))
-            buffer_append_slice(ret, key);
-        else
-            return false;
+        append_encoded(ret, key);
         p = found + len;
     }
     buffer_append(ret, p, (size_t)(end - p));

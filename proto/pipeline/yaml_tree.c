@@ -197,14 +197,18 @@ static int read_node(struct reader *r, int depth, struct yaml_node **ret)
 /* Stream start, document start, the root, document end, stream end. */
 static int read_document(struct reader *r, struct yaml_node **ret)
 {
-    int failed;
+    int failed = next_event(r);
 
-    if ((failed = next_event(r)) || (failed = next_event(r)))
+    if (!failed)
+        failed = next_event(r);
+    if (failed)
         return failed;
     if (r->event.type == YAML_STREAM_END_EVENT)
         return refuse(r, 0, 0, "the file is empty");
-    if ((failed = next_event(r)) || (failed = read_node(r, 0, ret)) ||
-        (failed = next_event(r)) || (failed = next_event(r)))
+    if (!(failed = next_event(r)) && !(failed = read_node(r, 0, ret)) &&
+        !(failed = next_event(r)))
+        failed = next_event(r);
+    if (failed)
         return failed;
     if (r->event.type != YAML_STREAM_END_EVENT)
         return refuse_event(r, "a second document; one file is one pipeline");

@@ -15,6 +15,8 @@
 
 #include <cmocka.h>
 
+#include "base/arena.h"
+
 #define LIVE_MAX 65536 /* addresses at one time; a power of two */
 
 static bool running;
@@ -60,6 +62,13 @@ void *__wrap_calloc(size_t n, size_t bytes);
 void *__wrap_realloc(void *memory, size_t bytes);
 char *__wrap_strdup(const char *text);
 void __wrap_free(void *memory);
+
+void *__real_arena_alloc(struct arena *arena, size_t bytes);
+char *__real_arena_copy(struct arena *arena, const void *data, size_t len);
+char *__real_arena_copy_text(struct arena *arena, const char *text);
+void *__wrap_arena_alloc(struct arena *arena, size_t bytes);
+char *__wrap_arena_copy(struct arena *arena, const void *data, size_t len);
+char *__wrap_arena_copy_text(struct arena *arena, const char *text);
 
 static bool must_fail(void)
 {
@@ -108,6 +117,23 @@ void __wrap_free(void *memory)
     if (running && memory)
         remove_live(memory);
     __real_free(memory);
+}
+
+/* An arena's block serves many allocations, of which only the first would
+ * ever fail; so these count and fail by themselves. */
+void *__wrap_arena_alloc(struct arena *arena, size_t bytes)
+{
+    return must_fail() ? NULL : __real_arena_alloc(arena, bytes);
+}
+
+char *__wrap_arena_copy(struct arena *arena, const void *data, size_t len)
+{
+    return must_fail() ? NULL : __real_arena_copy(arena, data, len);
+}
+
+char *__wrap_arena_copy_text(struct arena *arena, const char *text)
+{
+    return must_fail() ? NULL : __real_arena_copy_text(arena, text);
 }
 
 size_t alloc_sweep(void (*body)(void *context), void *context)

@@ -3,8 +3,8 @@
  *
  * For a test program made so by windrow_alloc_sweep(NAME) in
  * tests/unit/CMakeLists.txt. That puts this file in front of malloc, calloc,
- * realloc, strdup and free of the program's own objects; shared libraries
- * keep theirs.
+ * realloc, strdup, free and of arena.h's functions, in the program's own
+ * objects; shared libraries keep theirs.
  *
  *     static void load_once(void *context) { ... }
  *     alloc_sweep(load_once, &context);

@@ -126,8 +126,101 @@ static void test_no_memory_at_any_point(void **state)
         char path[300];
         const char *args[] = {path, CASES "/everything/settings.env"};
         snprintf(path, sizeof path, "%s/%s/pipeline.yaml", CASES, names[i]);
-        alloc_sweep(load_once, args);
+        assert_true(alloc_sweep(load_once, args) > 5);
     }
+}
+
+/* A pipeline of one key, one fetcher and two stores, as the file at `path`. */
+static struct pipeline *load_small(const char *path)
+{
+    static const char text[] =
+        "version: 1\n"
+        "queues: [{name: keys}, {name: rows}]\n"
+        "workers:\n"
+        "  - {name: s, class: values, input_values: [a], output_queues: "
+        "[keys]}\n"
+        "  - {name: f, class: http_json, input_queue: keys,\n"
+        "     output_queues: [rows],\n"
+        "     options: {url: 'http://h/{key}', fields: {x: /x, y: /y}}}\n"
+        "  - {name: t, class: store, input_queue: rows,\n"
+        "     options: {table: t, columns: {x: x}}}\n"
+        "  - {name: u, class: store, input_queue: rows,\n"
+        "     options: {table: u, columns: {x: x}}}\n";
+    struct settings *settings = settings_new();
+    struct complaints complaints = {.n = 0};
+    struct pipeline *pipeline = NULL;
+    struct error err = ERROR_NONE;
+
+    assert_non_null(settings);
+    assert_int_equal(pipeline_load(slice_of(text), path, settings, &complaints,
+                                   &pipeline, &err),
+                     0);
+    settings_free(&settings); /* the model does not need it any more */
+    return pipeline;
+}
+
+/* Where several read one queue, they take turns. */
+static void test_consumers_take_turns(void **state)
+{
+    struct pipeline *p = load_small("x");
+    (void)state;
+    assert_string_equal(pipeline_consumer(p, 1, 0)->name, "t");
+    assert_string_equal(pipeline_consumer(p, 1, 1)->name, "u");
+    assert_string_equal(pipeline_consumer(p, 1, 2)->name, "t");
+    assert_string_equal(pipeline_consumer(p, 0, 7)->name, "f");
+    pipeline_free(&p);
+    assert_null(p);
+}
+
+static void test_worker_field(void **state)
+{
+    struct pipeline *p = load_small("x");
+    (void)state;
+    assert_int_equal(worker_field(&p->workers[1], "x"), 0);
+    assert_int_equal(worker_field(&p->workers[1], "y"), 1);
+    assert_int_equal(worker_field(&p->workers[1], "z"), -1);
+    pipeline_free(&p);
+}
+
+/* The folder is for relative paths; the name, where none is given, is the
+ * file's. */
+static void test_folder_and_name(void **state)
+{
+    static const struct {
+        const char *path, *folder, *name;
+    } cases[] = {{"a/b/prices.yaml", "a/b", "prices"},
+                 {"/prices.tar.yaml", "/", "prices"},
+                 {"prices", ".", "prices"},
+                 {"a/.yaml", "a", "pipeline"},
+                 {NULL, ".", "pipeline"}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct pipeline *p = load_small(cases[i].path);
+        assert_string_equal(p->folder, cases[i].folder);
+        assert_string_equal(p->name, cases[i].name);
+        pipeline_free(&p);
+    }
+}
+
+/* A text that is too long is refused by pipeline_load() too. */
+static void test_long_text(void **state)
+{
+    static char text[PIPELINE_FILE_BYTES_MAX + 1];
+    struct settings *settings = settings_new();
+    struct complaints complaints = {.n = 0};
+    struct pipeline *pipeline = NULL;
+    struct error err = ERROR_NONE;
+    (void)state;
+
+    memset(text, '#', sizeof text);
+    assert_int_equal(pipeline_load((struct slice){text, sizeof text}, "x",
+                                   settings, &complaints, &pipeline, &err),
+                     ERR_PIPELINE);
+    assert_int_equal(complaints.n, 1);
+    assert_null(pipeline);
+    complaints_free(&complaints);
+    assert_int_equal(complaints.n, 0);
+    settings_free(&settings);
 }
 
 static int no_dots(const struct dirent *entry)
@@ -137,19 +230,28 @@ static int no_dots(const struct dirent *entry)
 
 int main(void)
 {
-    static struct CMUnitTest tests[CASES_MAX + 1];
+    static const struct CMUnitTest others[] = {
+        cmocka_unit_test(test_no_memory_at_any_point),
+        cmocka_unit_test(test_consumers_take_turns),
+        cmocka_unit_test(test_worker_field),
+        cmocka_unit_test(test_folder_and_name),
+        cmocka_unit_test(test_long_text),
+    };
+    static struct CMUnitTest tests[CASES_MAX + sizeof others / sizeof *others];
     struct dirent **entries;
     size_t n = 0;
 
     write_expected = getenv("WINDROW_WRITE_EXPECTED");
     clearenv();
     int n_entries = scandir(CASES, &entries, no_dots, alphasort);
-    for (int i = 0; i < n_entries && n < CASES_MAX; i++)
+    if (n_entries < 1 || n_entries > CASES_MAX)
+        return 1;
+    for (int i = 0; i < n_entries; i++)
         tests[n++] = (struct CMUnitTest){.name = entries[i]->d_name,
                                          .test_func = test_case,
                                          .initial_state = entries[i]->d_name};
-    tests[n++] =
-        (struct CMUnitTest)cmocka_unit_test(test_no_memory_at_any_point);
+    memcpy(&tests[n], others, sizeof others);
+    n += sizeof others / sizeof *others;
     int failed = _cmocka_run_group_tests("pipeline", tests, n, NULL, NULL);
     for (int i = 0; i < n_entries; i++)
         free(entries[i]);
