@@ -227,7 +227,7 @@ static void on_again(evutil_socket_t fd, short what, void *context)
     (void)what;
     struct process *process = context;
     struct error err = ERROR_NONE;
-    if (!process->processes->ending && start(process, &err))
+    if (!process->owner->ending && start(process, &err))
         hopeless(process->owner, err.text);
 }
 

@@ -187,6 +187,16 @@ static void name_default(struct arguments *arguments)
     arguments->node.name = arguments->default_name;
 }
 
+static int start(const struct node_options *node)
+{
+    struct error err = ERROR_NONE;
+    if (settings_export_libpq(node->settings, &err)) {
+        log_error(node->name, "%s", err.text);
+        return EXIT_USAGE;
+    }
+    return node_run(node);
+}
+
 int main(int argc, char **argv)
 {
     struct arguments arguments = {.node = {.core = -1}};
@@ -200,7 +210,7 @@ int main(int argc, char **argv)
         set_log(&arguments);
         set_limits(arguments.node.settings);
         if (end_with_parent(arguments.parent))
-            status = node_run(&arguments.node);
+            status = start(&arguments.node);
     }
     settings_free(&arguments.node.settings);
     return status < 0 ? 0 : status;

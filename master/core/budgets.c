@@ -6,9 +6,9 @@
  * members, and each is sent a share; nobody may start anything without one.
  *
  * The rule: at no time may the shares in force add up to more than the
- * budget. A share is in force until it expires (its validity after it
- * arrived, which is a lease at most after it was sent: two leases) or until a
- * heartbeat acknowledges its successor. So for each user we know the most
+ * budget. A share is in force until it expires (a lease after the heartbeat
+ * that it answers, so a lease at most after it was sent) or until a heartbeat
+ * acknowledges its successor. So for each user we know the most
  * that may be in force, `spent`, and others are granted only what is free.
  * When a member joins, the old ones are sent smaller shares; the new one gets
  * its own as they acknowledge.
@@ -160,8 +160,6 @@ static void expire(struct master_core *core, struct budget *budget)
     DL_FOREACH_SAFE (budget->users, user, next) {
         if (user->sent_at <= before)
             user->last = user->spent = (struct grant){0};
-        else if (user->steady_at <= before)
-            user->spent = user->last;
         if (user->n_batches == 0 &&
             user->idle_since + core->config.lease <= core->now)
             leave(budget, user);
@@ -229,9 +227,9 @@ static void send_share(struct master_core *core, struct budget *budget,
     message->share.rate = grant.rate;
     message->share.in_flight = is_none(grant) ? -1 : grant.in_flight;
     message->share.valid = core->config.lease;
+    message->share.beat = user->node->last.number;
     if (user->number == 0 || !is_same(grant, user->last)) {
         user->steady_from = core->share_number;
-        user->steady_at = core->now;
     }
     user->number = core->share_number;
     user->last = grant;

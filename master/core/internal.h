@@ -138,8 +138,7 @@ struct user {
     int64_t number;      /* of the last share sent; 0: none */
     struct grant last;   /* what that said */
     usec_t sent_at;      /* when */
-    int64_t steady_from; /* the first share that said so, ... */
-    usec_t steady_at;    /* ... and when */
+    int64_t steady_from; /* the first share that said so */
     struct grant spent;  /* the most that may be in force */
     bool listed;         /* in budget->users: member or spent */
     struct user *prev, *next;

@@ -246,6 +246,7 @@ struct master_view master_core_view(const struct master_core *core)
         .failed = core->failed,
         .pending_batches = (int64_t)core->n_pending,
         .held_batches = (int64_t)core->n_held,
+        .open_keys = core->open_keys,
         .draining = core->phase == PHASE_DRAINING,
     };
 }

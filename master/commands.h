@@ -1,0 +1,15 @@
+/* commands.h: the commands of `windrow`, each from its options to its exit
+ * status (options.h). */
+#ifndef MASTER_COMMANDS_H
+#define MASTER_COMMANDS_H
+
+#include "options.h"
+
+int command_run(const struct options *options);
+int command_resume(const struct options *options);
+int command_check(const struct options *options);
+int command_runs(const struct options *options);
+int command_failures(const struct options *options);
+int command_settings(const struct options *options);
+
+#endif

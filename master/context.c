@@ -1,0 +1,149 @@
+/* context.c: see context.h. */
+#include "context.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define DEFAULT_ENV_FILE ".env"
+
+int context_complain(const struct context *context, struct error *err)
+{
+    if (context->settings)
+        settings_mask_text(context->settings, err->text);
+    fprintf(stderr, "windrow: %s\n", err->text);
+    return error_code_kind(err->code) == ERROR_USER ? EXIT_BAD_USAGE
+                                                    : EXIT_NOT_FINISHED;
+}
+
+static int read_env_file(struct context *context, const char *path)
+{
+    struct error err = ERROR_NONE;
+    if (settings_read_file(context->settings, path, &err)) {
+        err.code = ERR_USAGE; /* whatever it was: a file that was named */
+        return context_complain(context, &err);
+    }
+    context->env_files[context->n_env_files++] = path;
+    return 0;
+}
+
+/* The .env beside the pipeline, where there is one. */
+static int read_own_env_file(struct context *context, const char *pipeline_path)
+{
+    const char *slash = strrchr(pipeline_path, '/');
+    size_t folder_len = slash ? (size_t)(slash - pipeline_path) + 1 : 0;
+    char *path = malloc(folder_len + sizeof DEFAULT_ENV_FILE);
+    if (!path)
+        return EXIT_NOT_FINISHED;
+    memcpy(path, pipeline_path, folder_len);
+    memcpy(path + folder_len, DEFAULT_ENV_FILE, sizeof DEFAULT_ENV_FILE);
+    context->own_env_file = path;
+    return access(path, F_OK) == 0 ? read_env_file(context, path) : 0;
+}
+
+int context_settings(struct context *context, const struct options *options,
+                     const char *pipeline_path)
+{
+    *context = (struct context){.options = options};
+    struct error err = ERROR_NONE;
+    if (options->store && setenv("DATABASE_URL", options->store, 1))
+        error_set(&err, ERR_MEMORY, "no memory for settings");
+    else if (!(context->settings = settings_new()))
+        error_set(&err, ERR_MEMORY, "no memory for settings");
+    if (err.code != ERR_NONE)
+        return context_complain(context, &err);
+    int status = 0;
+    for (size_t i = 0; i < options->n_env_files && !status; i++)
+        status = read_env_file(context, options->env_files[i]);
+    if (!status && !options->n_env_files) {
+        const char *path = pipeline_path ? pipeline_path
+                                         : settings_get(context->settings,
+                                                        "PIPELINE_LOCATION");
+        if (path)
+            status = read_own_env_file(context, path);
+    }
+    if (!status && settings_export_libpq(context->settings, &err))
+        status = context_complain(context, &err);
+    return status;
+}
+
+int context_find_pipeline(struct context *context)
+{
+    const char *path = context->options->argument;
+    if (!path)
+        path = settings_get(context->settings, "PIPELINE_LOCATION");
+    if (path && *path) {
+        context->pipeline_path = path;
+        return 0;
+    }
+    struct error err = ERROR_NONE;
+    error_set(&err, ERR_USAGE,
+              "no pipeline: name its file, or set PIPELINE_LOCATION");
+    return context_complain(context, &err);
+}
+
+int context_read_pipeline(struct context *context)
+{
+    struct error err = ERROR_NONE;
+    if (!pipeline_read_file(context->pipeline_path, &context->pipeline_text,
+                            &err))
+        return 0;
+    context_complain(context, &err);
+    return EXIT_BAD_USAGE;
+}
+
+static void print_complaints(const struct context *context,
+                             const struct complaints *complaints)
+{
+    for (size_t i = 0; i < complaints->n; i++) {
+        settings_mask_text(context->settings, complaints->items[i].text);
+        fprintf(stderr, "%s:%d:%d: %s\n", context->pipeline_path,
+                complaints->items[i].line, complaints->items[i].column,
+                complaints->items[i].text);
+    }
+    if (complaints->dropped)
+        fprintf(stderr, "%s: and %zu more\n", context->pipeline_path,
+                complaints->dropped);
+}
+
+int context_load_pipeline(struct context *context)
+{
+    struct error err = ERROR_NONE;
+    struct complaints complaints = {0};
+    int status = pipeline_load(buffer_slice(&context->pipeline_text),
+                               context->pipeline_path, context->settings,
+                               &complaints, &context->pipeline, &err);
+    if (status && complaints.n) {
+        print_complaints(context, &complaints);
+        status = EXIT_BAD_USAGE;
+    } else if (status) {
+        status = context_complain(context, &err);
+    }
+    complaints_free(&complaints);
+    return status;
+}
+
+int context_open_ledger(struct context *context)
+{
+    struct error err = ERROR_NONE;
+    if (settings_database_url(context->settings, &context->database_url,
+                              &err) ||
+        ledger_open(buffer_text(&context->database_url), &context->ledger,
+                    &err) ||
+        (context->pipeline &&
+         ledger_use_pipeline(context->ledger, context->pipeline, &err)))
+        return context_complain(context, &err);
+    return 0;
+}
+
+void context_free(struct context *context)
+{
+    ledger_close(&context->ledger);
+    pipeline_free(&context->pipeline);
+    buffer_free(&context->pipeline_text);
+    buffer_free(&context->database_url);
+    settings_free(&context->settings);
+    arena_free(&context->arena);
+    free(context->own_env_file);
+}

@@ -1,0 +1,93 @@
+/*
+ * main.c: the program `windrow`: which command is meant.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "commands.h"
+
+static const struct command commands[] = {
+    {"run", "[PIPELINE]", "Run a pipeline from its beginning to its end",
+     "PIPELINE is its YAML file; without one, PIPELINE_LOCATION names it.\n"
+     "Ctrl-C pauses the run within a second; `windrow resume` goes on.\n"
+     "\n"
+     "Exit status: 0 all stored, 3 finished with recorded failures,\n"
+     "4 could not finish, 2 bad usage or pipeline, 130 interrupted.\n",
+     command_run},
+    {"resume", "RUN", "Go on with a run that was interrupted",
+     "RUN is its number, as `windrow runs` lists it. What is stored is not\n"
+     "asked for again. Exit status: as for run.\n",
+     command_resume},
+    {"check", "[PIPELINE]", "Check a pipeline file and do nothing else",
+     "Complaints are FILE:LINE:COLUMN: what is wrong; exit status 2.\n",
+     command_check},
+    {"runs", NULL, "List the runs in the database, the newest first", NULL,
+     command_runs},
+    {"failures", "RUN", "List the keys of a run that failed, and why", NULL,
+     command_failures},
+    {"settings", "[help|sample|markdown]",
+     "Explain the settings, or print a sample .env", NULL, command_settings},
+};
+#define N_COMMANDS (sizeof commands / sizeof *commands)
+
+static void print_usage(FILE *out)
+{
+    fputs("Usage: windrow COMMAND [ARGUMENT] [OPTION]...\n"
+          "Read keys from the web, fetch a page for each, store the fields "
+          "that matter.\n\nCommands:\n",
+          out);
+    for (size_t i = 0; i < N_COMMANDS; i++) {
+        char left[48];
+        snprintf(left, sizeof left, "%s %s", commands[i].name,
+                 commands[i].argument ? commands[i].argument : "");
+        fprintf(out, "  %-32s %s\n", left, commands[i].summary);
+    }
+    fputs("\nwindrow COMMAND --help tells more; windrow --version.\n", out);
+}
+
+static const struct command *find(const char *name)
+{
+    for (size_t i = 0; i < N_COMMANDS; i++)
+        if (!strcmp(name, commands[i].name))
+            return &commands[i];
+    return NULL;
+}
+
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    const char *name = argc > 1 ? argv[1] : "";
+    if (!strcmp(name, "--version")) {
+        puts("windrow " WINDROW_VERSION);
+        return 0;
+    }
+    if (!strcmp(name, "--help") || !strcmp(name, "-h") ||
+        !strcmp(name, "help")) {
+        print_usage(stdout);
+        return 0;
+    }
+    const struct command *command = find(name);
+    if (!command) {
+        if (*name)
+            fprintf(stderr, "windrow: no command \"%s\"\n\n", name);
+        print_usage(stderr);
+        return EXIT_BAD_USAGE;
+    }
+    struct options options;
+    int status;
+    if (!options_parse(command, argc - 1, argv + 1, &options, &status))
+        return status;
+    signal(SIGPIPE, SIG_IGN);
+    raise_descriptor_limit();
+    return command->run(&options);
+}

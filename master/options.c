@@ -1,0 +1,250 @@
+/* options.c: see options.h. */
+#include "options.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "processes.h"
+#include "wire/message.h"
+
+enum option_id {
+    OPTION_BATCH = 1000,
+    OPTION_DRY_RUN,
+    OPTION_ENV,
+    OPTION_FORCE,
+    OPTION_FORMAT,
+    OPTION_HELP,
+    OPTION_LIMIT,
+    OPTION_LOG_FORMAT,
+    OPTION_PROGRESS,
+    OPTION_SCALE,
+    OPTION_STORE,
+    OPTION_SUMMARY,
+};
+
+static const struct {
+    const char *name;
+    enum option_id id;
+    const char *argument; /* NULL: none */
+    const char *commands; /* " run resume " */
+    const char *help;
+} table[] = {
+    {"batch", OPTION_BATCH, "N", " run resume ",
+     "keys in a batch, 1 to 512 (default: by keys and nodes)"},
+    {"dry-run", OPTION_DRY_RUN, NULL, " run ",
+     "check pipeline, settings and database; start nothing"},
+    {"env", OPTION_ENV, "FILE", " run resume runs failures check ",
+     "settings, below the environment; may be repeated\n"
+     "                        (default: .env beside the pipeline)"},
+    {"force", OPTION_FORCE, NULL, " resume ",
+     "go on although the settings differ from the run's"},
+    {"format", OPTION_FORMAT, "text|json", " runs failures resume ",
+     "of what is printed"},
+    {"help", OPTION_HELP, NULL, NULL, "this text"},
+    {"limit", OPTION_LIMIT, "N", " run ",
+     "take only the first N keys of each source"},
+    {"log-format", OPTION_LOG_FORMAT, "text|json", " run resume ",
+     "of the lines on standard error"},
+    {"progress", OPTION_PROGRESS, "auto|bar|plain|json|none", " run resume ",
+     "auto: a bar on a terminal, else lines"},
+    {"scale", OPTION_SCALE, "N|auto", " run resume ",
+     "node processes (default auto: one a core)"},
+    {"store", OPTION_STORE, "URL", " run resume runs failures ",
+     "postgresql://… or sqlite:FILE, as DATABASE_URL"},
+    {"summary", OPTION_SUMMARY, "FILE", " run resume ",
+     "write the summary there too, as JSON"},
+};
+#define N_OPTIONS (sizeof table / sizeof *table)
+
+static bool belongs(size_t i, const struct command *command)
+{
+    char word[32];
+    snprintf(word, sizeof word, " %s ", command->name);
+    return !table[i].commands || strstr(table[i].commands, word);
+}
+
+static void print_help(const struct command *command)
+{
+    printf("Usage: windrow %s%s%s [OPTION]...\n%s.\n", command->name,
+           command->argument ? " " : "",
+           command->argument ? command->argument : "", command->summary);
+    if (command->text)
+        printf("\n%s", command->text);
+    puts("\nOptions:");
+    for (size_t i = 0; i < N_OPTIONS; i++) {
+        if (!belongs(i, command))
+            continue;
+        char left[48];
+        snprintf(left, sizeof left, "--%s%s%s", table[i].name,
+                 table[i].argument ? " " : "",
+                 table[i].argument ? table[i].argument : "");
+        if (strlen(left) > 20)
+            printf("  %s\n%24s%s\n", left, "", table[i].help);
+        else
+            printf("  %-22s%s\n", left, table[i].help);
+    }
+}
+
+static bool parse_integer(const char *text, int64_t least, int64_t most,
+                          int64_t *ret)
+{
+    char *end;
+    errno = 0;
+    long long value = strtoll(text, &end, 10);
+    if (!*text || *end || errno || value < least || value > most)
+        return false;
+    *ret = value;
+    return true;
+}
+
+/* The place of `text` in "a|b|c", or -1. */
+static int choice(const char *text, const char *choices)
+{
+    size_t len = strlen(text);
+    int place = 0;
+    for (const char *at = choices; at; place++) {
+        const char *bar = strchr(at, '|');
+        size_t choice_len = bar ? (size_t)(bar - at) : strlen(at);
+        if (len == choice_len && !memcmp(text, at, len))
+            return place;
+        at = bar ? bar + 1 : NULL;
+    }
+    return -1;
+}
+
+/* NULL, or what the value would have to be. */
+static const char *take_number(struct options *options, int id,
+                               const char *value)
+{
+    int64_t number = 0;
+    switch (id) {
+    case OPTION_BATCH:
+        if (!parse_integer(value, 1, TASK_KEYS_MAX, &number))
+            return "a number from 1 to 512";
+        options->batch = (int)number;
+        return NULL;
+    case OPTION_LIMIT:
+        if (!parse_integer(value, 1, INT64_MAX, &options->limit))
+            return "a number from 1 up";
+        return NULL;
+    default:
+        if (strcmp(value, "auto") &&
+            !parse_integer(value, 1, PROCESSES_MAX, &number))
+            return "auto, or a number from 1 to 1024";
+        options->scale = (int)number;
+        return NULL;
+    }
+}
+
+static const char *take_choice(struct options *options, int id,
+                               const char *value)
+{
+    int place;
+    if (id == OPTION_PROGRESS) {
+        place = choice(value, "auto|bar|plain|json|none");
+        if (place < 0)
+            return "auto, bar, plain, json or none";
+        options->progress = (enum progress_mode)place;
+        return NULL;
+    }
+    place = choice(value, "text|json");
+    if (place < 0)
+        return "text or json";
+    if (id == OPTION_FORMAT)
+        options->json = place == 1;
+    else
+        options->log_format = place ? LOG_FORMAT_JSON : LOG_FORMAT_TEXT;
+    return NULL;
+}
+
+static const char *take(struct options *options, int id, const char *value)
+{
+    switch (id) {
+    case OPTION_BATCH:
+    case OPTION_LIMIT:
+    case OPTION_SCALE:
+        return take_number(options, id, value);
+    case OPTION_FORMAT:
+    case OPTION_LOG_FORMAT:
+    case OPTION_PROGRESS:
+        return take_choice(options, id, value);
+    case OPTION_ENV:
+        if (options->n_env_files == ENV_FILES_MAX)
+            return "given at most 8 times";
+        options->env_files[options->n_env_files++] = value;
+        return NULL;
+    case OPTION_STORE:
+        options->store = value;
+        return NULL;
+    case OPTION_SUMMARY:
+        options->summary = value;
+        return NULL;
+    case OPTION_DRY_RUN:
+        options->dry_run = true;
+        return NULL;
+    default:
+        options->force = true;
+        return NULL;
+    }
+}
+
+static bool bad_usage(const struct command *command, int *ret_status,
+                      const char *what, const char *value)
+{
+    fprintf(stderr, "windrow %s: %s%s%s; see windrow %s --help\n",
+            command->name, what, *value ? ": " : "", value, command->name);
+    *ret_status = EXIT_BAD_USAGE;
+    return false;
+}
+
+static bool take_all(const struct command *command, int argc, char **argv,
+                     struct options *options, int *ret_status)
+{
+    struct option long_options[N_OPTIONS + 1] = {0};
+    size_t n = 0;
+    for (size_t i = 0; i < N_OPTIONS; i++)
+        if (belongs(i, command))
+            long_options[n++] = (struct option){
+                table[i].name,
+                table[i].argument ? required_argument : no_argument, NULL,
+                (int)table[i].id};
+    int id, place = 0;
+    optind = 0; /* begin anew */
+    while ((id = getopt_long(argc, argv, "h", long_options, &place)) != -1) {
+        if (id == '?')
+            return bad_usage(command, ret_status, "bad option", "");
+        if (id == OPTION_HELP || id == 'h') {
+            print_help(command);
+            *ret_status = 0;
+            return false;
+        }
+        const char *wanted = take(options, id, optarg);
+        if (wanted) {
+            char what[96];
+            snprintf(what, sizeof what, "--%s wants %s, not",
+                     long_options[place].name, wanted);
+            return bad_usage(command, ret_status, what, optarg);
+        }
+    }
+    return true;
+}
+
+bool options_parse(const struct command *command, int argc, char **argv,
+                   struct options *ret, int *ret_status)
+{
+    *ret = (struct options){0};
+    if (!take_all(command, argc, argv, ret, ret_status))
+        return false;
+    if (optind < argc && command->argument)
+        ret->argument = argv[optind++];
+    if (optind < argc)
+        return bad_usage(command, ret_status, "unexpected argument",
+                         argv[optind]);
+    if (command->argument && command->argument[0] != '[' && !ret->argument)
+        return bad_usage(command, ret_status, "what is missing",
+                         command->argument);
+    return true;
+}

@@ -1,0 +1,65 @@
+/*
+ * options.h: what stands on the command line of `windrow`.
+ *
+ * One table (options.c) has every option: its commands, argument, and help.
+ */
+#ifndef MASTER_OPTIONS_H
+#define MASTER_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/log.h"
+
+#define ENV_FILES_MAX 8
+#define SCALE_AUTO 0
+
+/* Exit statuses (DESIGN: "a run always ends"). */
+enum {
+    EXIT_ALL_STORED = 0,
+    EXIT_BAD_USAGE = 2,
+    EXIT_SOME_FAILED = 3,
+    EXIT_NOT_FINISHED = 4,
+    EXIT_INTERRUPTED = 130,
+};
+
+enum progress_mode {
+    PROGRESS_AUTO, /* a bar on a terminal, plain lines elsewhere */
+    PROGRESS_BAR,
+    PROGRESS_PLAIN,
+    PROGRESS_JSON,
+    PROGRESS_NONE,
+};
+
+struct options {
+    const char *argument; /* the pipeline or the run; NULL: none given */
+    const char *store;
+    const char *env_files[ENV_FILES_MAX];
+    size_t n_env_files;
+    const char *summary;
+    int scale; /* SCALE_AUTO: one a core */
+    int batch;
+    int64_t limit;
+    enum progress_mode progress;
+    enum log_format log_format;
+    bool json;
+    bool dry_run;
+    bool force;
+};
+
+struct command {
+    const char *name;
+    const char *argument; /* "PIPELINE", "RUN"; NULL: none; in brackets: may be
+                             left out */
+    const char *summary;  /* one line */
+    const char *text;     /* more, for its --help */
+    int (*run)(const struct options *options); /* exit status */
+};
+
+/* Parses what follows the command's name. True: go on; false: *ret_status is
+ * the exit status (help was asked for, or usage is bad and was told). */
+bool options_parse(const struct command *command, int argc, char **argv,
+                   struct options *ret, int *ret_status);
+
+#endif

@@ -1,0 +1,299 @@
+/* plan.c: see plan.h. */
+#include "plan.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "pipeline/template.h"
+#include "wire/message.h"
+
+#define SQL_FIRST_PAGE "0:" /* node_core.h: no keys so far, no last key */
+
+/* Keys on their way into batches of one queue. */
+struct filler {
+    const struct plan_options *options;
+    struct ledger *ledger;
+    int64_t run;
+    int queue;
+    bool shared; /* the ledger makes its keys unique */
+    size_t batch_keys;
+    size_t n_batches;
+    int64_t n_keys;
+    struct arena arena; /* of the keys of one batch */
+    struct slice keys[TASK_KEYS_MAX];
+    size_t n;
+};
+
+static int flush(struct filler *filler, struct error *err)
+{
+    if (filler->n == 0)
+        return 0;
+    const struct worker *consumer = pipeline_consumer(
+        filler->options->pipeline, filler->queue, filler->n_batches++);
+    struct closing_child batch = {
+        .worker = consumer->index,
+        .queue = filler->shared ? filler->queue : -1,
+        .keys = filler->keys,
+        .n_keys = filler->n,
+    };
+    int status = ledger_run_add_batch(filler->ledger, filler->run, &batch, err);
+    filler->n = 0;
+    arena_reset(&filler->arena);
+    return status;
+}
+
+static bool is_full(const struct filler *filler)
+{
+    int64_t limit = filler->options->key_limit;
+    return limit && filler->n_keys >= limit;
+}
+
+static int add_key(struct filler *filler, struct slice key, struct error *err)
+{
+    char *copy = arena_copy(&filler->arena, key.data, key.len);
+    if (!copy)
+        return error_set(err, ERR_MEMORY, "no memory for keys");
+    filler->keys[filler->n++] = (struct slice){copy, key.len};
+    filler->n_keys++;
+    return filler->n == filler->batch_keys ? flush(filler, err) : 0;
+}
+
+static size_t batch_size(const struct plan_options *options, int64_t keys)
+{
+    if (options->batch_keys)
+        return (size_t)options->batch_keys;
+    if (options->key_limit && options->key_limit < keys)
+        keys = options->key_limit;
+    int64_t size = keys / (4 * (int64_t)options->n_nodes);
+    return size < 1 ? 1 : size > TASK_KEYS_MAX ? TASK_KEYS_MAX : (size_t)size;
+}
+
+static struct slice trim(struct slice text)
+{
+    while (text.len && strchr(" \t\r\n", text.data[text.len - 1]))
+        text.len--;
+    while (text.len && strchr(" \t", text.data[0])) {
+        text.data++;
+        text.len--;
+    }
+    return text;
+}
+
+/* ---- values ---- */
+
+static int plan_values(struct filler *filler, const struct worker *worker,
+                       struct error *err)
+{
+    filler->batch_keys =
+        batch_size(filler->options, (int64_t)worker->n_input_values);
+    for (size_t i = 0; i < worker->n_input_values && !is_full(filler); i++) {
+        struct slice key = trim(slice_of(worker->input_values[i]));
+        if (!key_is_valid(key))
+            return error_set(err, ERR_PIPELINE,
+                             "worker \"%s\": input value %zu is no key",
+                             worker->name, i + 1);
+        if (add_key(filler, key, err))
+            return (int)err->code;
+    }
+    return flush(filler, err);
+}
+
+/* ---- files ---- */
+
+/* Cuts the next field off a CSV line (RFC 4180; a quoted field may not hold a
+ * line break). Writes it in place, unquoted. */
+static struct slice csv_field(char **at)
+{
+    char *from = *at, *to = *at;
+    struct slice field = {to, 0};
+    if (*from == '"') {
+        for (from++; *from && !(*from == '"' && from[1] != '"'); from++) {
+            from += *from == '"';
+            *to++ = *from;
+        }
+        from += *from == '"';
+        while (*from && *from != ',')
+            from++;
+    } else {
+        while (*from && *from != ',')
+            *to++ = *from++;
+    }
+    field.len = (size_t)(to - field.data);
+    *at = *from ? from + 1 : NULL;
+    return trim(field);
+}
+
+static int find_column(char *line, const char *name)
+{
+    int number = 0;
+    if (!strncmp(line, "\xEF\xBB\xBF", 3))
+        line += 3; /* a byte order mark */
+    for (char *at = line; at; number++)
+        if (slice_equal(csv_field(&at), slice_of(name)))
+            return number;
+    return -1;
+}
+
+/* The key of a line, empty where it has none. */
+static struct slice key_of_line(char *line, int column)
+{
+    if (column < 0) {
+        struct slice key = trim(slice_of(line));
+        return key.len && key.data[0] == '#' ? slice_of("") : key;
+    }
+    char *at = line;
+    for (int i = 0; i < column; i++) {
+        csv_field(&at);
+        if (!at)
+            return slice_of("");
+    }
+    return csv_field(&at);
+}
+
+static int read_lines(struct filler *filler, const struct worker *worker,
+                      const char *path, FILE *file, struct error *err)
+{
+    int column = -1;
+    char *line = NULL;
+    size_t room = 0;
+    ssize_t len;
+    for (long number = 1;
+         !is_full(filler) && (len = getline(&line, &room, file)) >= 0;
+         number++) {
+        line[strcspn(line, "\r\n")] = '\0';
+        if (len > PLAN_LINE_BYTES_MAX) {
+            error_set(err, ERR_LIMIT, "%s:%ld: a line of %zd bytes", path,
+                      number, len);
+            break;
+        }
+        if (number == 1 && worker->file.column) {
+            column = find_column(line, worker->file.column);
+            if (column >= 0)
+                continue;
+            error_set(err, ERR_PIPELINE,
+                      "%s:1: no column \"%s\" in the header line", path,
+                      worker->file.column);
+            break;
+        }
+        struct slice key = key_of_line(line, column);
+        if (!key.len)
+            continue;
+        if (!key_is_valid(key)) {
+            error_set(err, ERR_PIPELINE,
+                      "%s:%ld: no key: at most %d bytes of UTF-8 without "
+                      "control characters",
+                      path, number, KEY_BYTES_MAX);
+            break;
+        }
+        if (add_key(filler, key, err))
+            break;
+    }
+    free(line);
+    if (err->code == ERR_NONE && ferror(file))
+        error_set(err, ERR_FILE, "%s: %s", path, strerror(errno));
+    return (int)err->code;
+}
+
+/* A guess for the batches' size: about eight bytes a line. */
+static int64_t guess_keys(FILE *file)
+{
+    struct stat status;
+    return fstat(fileno(file), &status) == 0 ? status.st_size / 8 : 0;
+}
+
+static int plan_file(struct filler *filler, const struct worker *worker,
+                     struct error *err)
+{
+    struct buffer path = BUFFER_EMPTY;
+    if (worker->file.path[0] != '/')
+        buffer_printf(&path, "%s/", filler->options->pipeline->folder);
+    if (!buffer_append_text(&path, worker->file.path)) {
+        buffer_free(&path);
+        return error_set(err, ERR_MEMORY, "no memory for a path");
+    }
+    FILE *file = fopen(path.data, "re");
+    if (file) {
+        filler->batch_keys = batch_size(filler->options, guess_keys(file));
+        if (!read_lines(filler, worker, path.data, file, err))
+            flush(filler, err);
+        fclose(file);
+    } else {
+        error_set(err, ERR_FILE, "worker \"%s\": can't read %s: %s",
+                  worker->name, path.data, strerror(errno));
+    }
+    buffer_free(&path);
+    return (int)err->code;
+}
+
+/* ---- all sources ---- */
+
+static int plan_queues(const struct plan_options *options,
+                       struct ledger *ledger, int64_t run,
+                       const struct worker *worker, struct error *err)
+{
+    for (size_t i = 0; i < worker->n_output_queues; i++) {
+        struct filler *filler = calloc(1, sizeof *filler);
+        if (!filler)
+            return error_set(err, ERR_MEMORY, "no memory for keys");
+        filler->options = options;
+        filler->ledger = ledger;
+        filler->run = run;
+        filler->queue = worker->output_queues[i];
+        filler->shared =
+            pipeline_queue_is_shared(options->pipeline, filler->queue);
+        int status = worker->class == CLASS_FILE
+                         ? plan_file(filler, worker, err)
+                         : plan_values(filler, worker, err);
+        arena_free(&filler->arena);
+        free(filler);
+        if (status)
+            return status;
+    }
+    return 0;
+}
+
+static int plan_list(struct ledger *ledger, int64_t run,
+                     const struct worker *worker, struct slice key,
+                     struct error *err)
+{
+    struct closing_child batch = {
+        .worker = worker->index, .queue = -1, .keys = &key, .n_keys = 1};
+    return ledger_run_add_batch(ledger, run, &batch, err);
+}
+
+static int plan_worker(const struct plan_options *options,
+                       struct ledger *ledger, int64_t run,
+                       const struct worker *worker, struct error *err)
+{
+    switch (worker->class) {
+    case CLASS_FILE:
+    case CLASS_VALUES:
+        return plan_queues(options, ledger, run, worker, err);
+    case CLASS_SQL:
+        return plan_list(ledger, run, worker, slice_of(SQL_FIRST_PAGE), err);
+    case CLASS_HTML_TABLE:
+    case CLASS_JSON_LIST:
+        for (size_t i = 0; i < worker->n_input_values; i++)
+            if (plan_list(ledger, run, worker,
+                          slice_of(worker->input_values[i]), err))
+                return (int)err->code;
+        return 0;
+    case CLASS_HTTP_JSON:
+    case CLASS_HTTP_HTML:
+    case CLASS_STORE:
+        return 0;
+    }
+    return 0;
+}
+
+int plan_write(const struct plan_options *options, struct ledger *ledger,
+               int64_t run, struct error *err)
+{
+    for (size_t i = 0; i < options->pipeline->n_workers; i++)
+        if (plan_worker(options, ledger, run, &options->pipeline->workers[i],
+                        err))
+            return (int)err->code;
+    return 0;
+}
