@@ -209,8 +209,8 @@ void node_batch_drop(struct node_core *core, struct batch *batch)
 /* FORGET says it all: no single transfer is cancelled. */
 void node_batch_drop_all(struct node_core *core)
 {
-    node_effect_purge(core);
-    if (core->batches)
+    bool purged = node_effect_purge(core);
+    if (core->batches || purged)
         node_effect_add(core, NODE_EFFECT_FORGET);
     while (core->batches) {
         disown(core->batches);

@@ -71,7 +71,7 @@ static bool keep(struct node_core *core, struct batch *batch,
     batch->unborn[batch->n_unborn++] = child;
     child->parent = batch;
     child->child_index = batch->carried.n - 1;
-    child->attempt = batch->attempt;
+    child->attempt = batch->carried.items[child->child_index].attempt;
     child->nodes = batch->nodes;
     child->batch_keys = batch->batch_keys;
     for (size_t i = 0; i < n && !core->no_memory; i++)

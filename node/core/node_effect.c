@@ -47,7 +47,7 @@ void *node_effect_alloc(struct node_core *core, size_t bytes)
     return data;
 }
 
-void node_effect_purge(struct node_core *core)
+bool node_effect_purge(struct node_core *core)
 {
     struct effect_queue *queue = &core->effects;
     size_t n = queue->head;
@@ -56,7 +56,9 @@ void node_effect_purge(struct node_core *core)
         if (type == NODE_EFFECT_SEND || type == NODE_EFFECT_FORGET)
             queue->items[n++] = queue->items[i];
     }
+    bool any = queue->n != n;
     queue->n = n;
+    return any;
 }
 
 /* From now on the store reads the closing: it must outlive a FORGET. */

@@ -35,6 +35,7 @@
 #define BATCHES_SPARE_MAX 64 /* emptied batches kept for the next tasks */
 #define RATE_TURN (5 * USEC_PER_MSEC) /* see node_lane.c */
 #define HOLD_SEND_PAUSE (200 * USEC_PER_MSEC)
+#define BEATS_KEPT 64 /* a share that answers an older one is void */
 
 struct node_timer {
     usec_t due;
@@ -238,6 +239,8 @@ struct node_core {
     usec_t hello_at; /* USEC_NEVER: not asking */
     int hellos;
     usec_t heartbeat_at, heartbeat_last;
+    int64_t beats;                /* heartbeats of this incarnation */
+    usec_t beat_sent[BEATS_KEPT]; /* when, by number modulo */
     usec_t heard_at;
     bool stopping; /* drained because of STOP: exits even if it serves */
     bool store_waiting;
@@ -281,8 +284,9 @@ struct node_effect *node_effect_add(struct node_core *core,
                                     enum node_effect_type type);
 struct message *node_effect_send(struct node_core *core,
                                  enum message_type type);
-/* All START, CANCEL and CLOSE that nobody has taken. */
-void node_effect_purge(struct node_core *core);
+/* All START, CANCEL and CLOSE that nobody has taken; whether there were any,
+ * since what they were about must then be forgotten in another way. */
+bool node_effect_purge(struct node_core *core);
 /* Memory for what an effect points at. */
 void *node_effect_alloc(struct node_core *core, size_t bytes);
 
@@ -346,6 +350,8 @@ void node_lane_remove(struct node_core *core, struct lane *lane,
                       struct slot *slot);
 void node_lane_landed(struct node_core *core, struct lane *lane);
 void node_lane_due(struct node_core *core, struct lane *lane);
+/* Whether the share may be acknowledged. */
+bool node_lane_obeys(const struct crew *crew);
 void node_lane_share(struct node_core *core, const struct share *share);
 void node_lane_hold(struct node_core *core, const struct hold *hold);
 void node_lane_refused(struct node_core *core, struct lane *lane,

@@ -259,19 +259,42 @@ static struct crew *crew_at(struct node_core *core, int worker)
     return &core->crews[worker];
 }
 
+/* When the heartbeat was sent that a share answers. */
+static usec_t beat_sent(const struct node_core *core, int64_t beat)
+{
+    if (beat < 1 || beat > core->beats || beat + BEATS_KEPT <= core->beats)
+        return NEVER_SPENT;
+    return core->beat_sent[beat % BEATS_KEPT];
+}
+
 void node_lane_share(struct node_core *core, const struct share *share)
 {
     struct crew *crew = crew_at(core, share->worker);
-    if (!crew || share->number < crew->share_number)
+    if (!crew || share->number <= crew->share_number)
         return;
     crew->share_number = share->number;
     crew->share_rate = share->rate;
     crew->share_in_flight = share->in_flight;
-    crew->share_end = core->now + share->valid;
+    crew->share_end = beat_sent(core, share->beat) + share->valid;
     struct lane *lane;
     DL_FOREACH (crew->lanes, lane) {
         wake(core, lane);
     }
+}
+
+/* Not while more is in flight than the share allows: others get what this
+ * node no longer has only when it has come down to it. */
+bool node_lane_obeys(const struct crew *crew)
+{
+    if (!crew->share_number)
+        return false;
+    size_t most = crew->share_in_flight < 0 ? 0 : (size_t)crew->share_in_flight;
+    const struct lane *lane;
+    DL_FOREACH (crew->lanes, lane) {
+        if (crew->share_in_flight != 0 && lane->in_flight > most)
+            return false;
+    }
+    return true;
 }
 
 static void wait_until(struct node_core *core, struct lane *lane, usec_t due)

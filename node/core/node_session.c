@@ -74,6 +74,7 @@ static void begin_anew(struct node_core *core, usec_t pause)
 {
     node_batch_drop_all(core);
     core->incarnation++;
+    core->beats = 0;
     set_state(core, NODE_GREETING);
     node_session_greet(core, pause);
 }
@@ -95,10 +96,12 @@ static void heartbeat(struct node_core *core)
                                             batch->n_slots};
     }
     for (size_t i = 0; i < core->n_crews && s < HEARTBEAT_SHARES_MAX; i++)
-        if (core->crews[i].share_number)
+        if (node_lane_obeys(&core->crews[i]))
             shares[s++] =
                 (struct share_ack){(int)i, core->crews[i].share_number};
+    core->beat_sent[++core->beats % BEATS_KEPT] = core->now;
     node_effect_send(core, MESSAGE_HEARTBEAT)->heartbeat = (struct heartbeat){
+        .number = core->beats,
         .interval = core->now - core->heartbeat_last,
         .store_waiting = core->store_waiting,
         .held = held,

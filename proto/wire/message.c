@@ -132,6 +132,7 @@ static void encode_share(struct encoder *to, const struct share *share)
     put(to, "rate", json_real(share->rate));
     put_integer(to, "in_flight", share->in_flight);
     put_integer(to, "valid", share->valid);
+    put_integer(to, "beat", share->beat);
 }
 
 static void encode_report(struct encoder *to, const struct report *report)
@@ -169,6 +170,7 @@ static void encode_report(struct encoder *to, const struct report *report)
 
 static void encode_heartbeat(struct encoder *to, const struct heartbeat *beat)
 {
+    put_integer(to, "number", beat->number);
     put_integer(to, "interval", beat->interval);
     put(to, "store_waiting", json_boolean(beat->store_waiting));
 #define X(name) put_integer(to, #name, beat->name);
@@ -461,6 +463,7 @@ static void decode_share(struct decoder *from, struct share *ret)
         error_set(from->err, ERR_MESSAGE, "\"rate\" is no rate");
     ret->in_flight = (int)get_integer(from, "in_flight", -1, INT32_MAX);
     ret->valid = get_time(from, "valid");
+    ret->beat = get_integer(from, "beat", 0, INT64_MAX);
 }
 
 static void decode_report(struct decoder *from, struct report *ret)
@@ -489,6 +492,7 @@ static void decode_report(struct decoder *from, struct report *ret)
 
 static void decode_heartbeat(struct decoder *from, struct heartbeat *ret)
 {
+    ret->number = get_integer(from, "number", 0, INT64_MAX);
     ret->interval = get_time(from, "interval");
     ret->store_waiting = get_boolean(from, "store_waiting");
 #define X(name) ret->name = get_integer(from, #name, 0, COUNTER_MAX);

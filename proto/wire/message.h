@@ -105,15 +105,18 @@ struct drop {
     int64_t batch;
 };
 
-/* The node's part of a worker's budget, for each host. It is used up or void
- * `valid` after its arrival; nothing may start without a valid share where the
- * worker has a budget. */
+/* The node's part of a worker's budget, for each host. It is void `valid`
+ * after the node sent its heartbeat number `beat`, the newest that the master
+ * had: so it is never in force for longer than the master thinks, however late
+ * it arrives. Nothing may start without a valid share where the worker has a
+ * budget. */
 struct share {
     int worker;
     int64_t number; /* grows; the heartbeat says which one is in force */
     double rate;    /* requests a second; 0: unlimited */
     int in_flight;  /* 0: unlimited; -1: none at all */
     usec_t valid;
+    int64_t beat;
 };
 
 enum report_outcome {
@@ -152,6 +155,7 @@ struct share_ack {
 };
 
 struct heartbeat {
+    int64_t number;     /* from 1, one more each time */
     usec_t interval;    /* since the one before, by the node's clock */
     bool store_waiting; /* the database is away */
     const struct held_batch *held;

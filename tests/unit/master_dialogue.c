@@ -24,6 +24,7 @@ struct actor {
     struct held_batch held[HEARTBEAT_HELD_MAX];
     size_t n_held;
     struct share share; /* of worker 1, the last one */
+    int64_t beats;
 };
 
 static struct {
@@ -302,7 +303,8 @@ static void beat_with(struct actor *node, const struct held_batch *held,
 {
     const struct share_ack ack = {.worker = 1, .number = node->share.number};
     struct message message = from(node, MESSAGE_HEARTBEAT);
-    message.heartbeat = (struct heartbeat){.interval = SECONDS(1),
+    message.heartbeat = (struct heartbeat){.number = ++node->beats,
+                                           .interval = SECONDS(1),
                                            .store_waiting = waiting,
                                            .held = held,
                                            .n_held = n_held,

@@ -376,7 +376,8 @@ void share(int worker, double rate, int in_flight, usec_t valid)
 {
     static int64_t number;
     struct message message = {.type = MESSAGE_SHARE};
-    message.share = (struct share){worker, ++number, rate, in_flight, valid};
+    message.share = (struct share){
+        worker, ++number, rate, in_flight, valid, script.heartbeat.number};
     master_says(&message);
 }
 
