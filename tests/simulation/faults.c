@@ -1,0 +1,157 @@
+/*
+ * faults.c: see faults.h.
+ *
+ * After the last fault (calm_after) every node is there, nothing is cut or
+ * stands still, and the run must end within a bound: rules.c.
+ */
+#include "faults.h"
+
+#include "world.h"
+
+/* A master that is killed leaves the run's lease in the ledger, which must
+ * run out before another can take the run. */
+#define RUN_LEASE (2 * USEC_PER_SEC)
+
+static void kill_node(struct world *world, struct sim_node *node,
+                      const struct fault *fault, enum death death)
+{
+    node_die(world, node, death, fault->length);
+}
+
+static void leave(struct world *world, struct sim_node *node)
+{
+    if (!node->alive)
+        return;
+    node->terminated_at = world->now;
+    node->may_exit = true;
+    node_feed(world, node, &(struct node_event){.type = NODE_EVENT_STOP});
+}
+
+static void kill_master(struct world *world, const struct fault *fault)
+{
+    struct sim_master *master = &world->masters[world->master];
+    if (!master->alive)
+        return;
+    master_die(world, master);
+    master_start_after(world, RUN_LEASE + fault->length);
+}
+
+static void stop_master(struct world *world)
+{
+    struct sim_master *master = &world->masters[world->master];
+    if (!master->alive || master->stopped_at != USEC_NEVER)
+        return;
+    master->stopped_at = world->now;
+    master_feed(world, master,
+                &(struct master_event){.type = MASTER_EVENT_STOP});
+}
+
+static void lose_lease(struct world *world, struct event *event)
+{
+    struct sim_master *master = &world->masters[event->index];
+    master_feed(world, master,
+                &(struct master_event){.type = MASTER_EVENT_LEASE_LOST});
+    master_die(world, master);
+}
+
+/* Local nodes end with their master, so there it is a plain kill. */
+static void take_over(struct world *world, const struct fault *fault)
+{
+    struct sim_master *master = &world->masters[world->master];
+    if (world->scenario->local) {
+        kill_master(world, fault);
+        return;
+    }
+    if (!master->alive)
+        return;
+    usec_t taken = RUN_LEASE + fault->length / 2;
+    master->paused_until = world->now + RUN_LEASE + fault->length;
+    master_start_after(world, taken);
+    /* It wakes, does what it thinks it must, and then learns. */
+    world_after_master(world, master,
+                       RUN_LEASE + fault->length + 300 * USEC_PER_MSEC,
+                       lose_lease);
+}
+
+static void happen(struct world *world, struct event *event)
+{
+    const struct fault *fault = &world->scenario->faults[event->a];
+    struct sim_node *node = &world->nodes[fault->node % world->scenario->nodes];
+    struct sim_master *master = &world->masters[world->master];
+    usec_t until = world->now + fault->length;
+    if (world->finished)
+        return;
+    world_log(world, "fault", "%s %s for %.3f s", fault_type_name(fault->type),
+              node->name, (double)fault->length / 1e6);
+    world->outcome->faults[fault->type]++;
+    switch (fault->type) {
+    case FAULT_KILL:
+        kill_node(world, node, fault, DEATH_KILL);
+        break;
+    case FAULT_CRASH:
+        kill_node(world, node, fault, DEATH_CRASH);
+        break;
+    case FAULT_PAUSE:
+        node->paused_until = until;
+        break;
+    case FAULT_SLOW:
+        node->slow_until = until;
+        break;
+    case FAULT_LEAVE:
+        leave(world, node);
+        break;
+    case FAULT_JOIN:
+        node->gone = false;
+        node_start(world, node);
+        break;
+    case FAULT_CUT_LOSING:
+    case FAULT_CUT_LATE:
+        node->cut_until = until;
+        node->cut_loses = fault->type == FAULT_CUT_LOSING;
+        break;
+    case FAULT_MASTER_KILL:
+        kill_master(world, fault);
+        break;
+    case FAULT_MASTER_PAUSE:
+        master->paused_until = until;
+        break;
+    case FAULT_TAKEOVER:
+        take_over(world, fault);
+        break;
+    case FAULT_STOP:
+        stop_master(world);
+        break;
+    case FAULT_LEDGER_AWAY:
+        world->ledger.away_until = until;
+        break;
+    case FAULT_TYPE_COUNT:
+        break;
+    }
+}
+
+static void calm(struct world *world, struct event *event)
+{
+    (void)event;
+    world_log(world, "fault", "no more of them");
+    for (int i = 0; i < world->scenario->nodes; i++) {
+        world->nodes[i].gone = false;
+        node_start(world, &world->nodes[i]);
+    }
+}
+
+void faults_plan(struct world *world)
+{
+    const struct scenario *s = world->scenario;
+    for (size_t i = 0; i < s->n_faults; i++) {
+        const struct fault *fault = &s->faults[i];
+        if (fault->at == USEC_NEVER)
+            continue;
+        world_after(world, fault->at, happen)->a = (int64_t)i;
+        if (fault->type == FAULT_JOIN)
+            world->nodes[fault->node % s->nodes].gone = true;
+        usec_t over = world->now + fault->at + fault->length + RUN_LEASE;
+        if (over > world->calm_after)
+            world->calm_after = over;
+    }
+    world_after(world, world->calm_after - world->now + 5 * USEC_PER_SEC, calm);
+}

@@ -1,0 +1,220 @@
+/*
+ * main.c: test_simulation, the program.
+ *
+ *   test_simulation [--seeds N] [--first SEED]      many seeds, 1 to 1000
+ *   test_simulation --seed SEED [--verbose]         one, with its history
+ *       [--nodes N] [--keys N] [--without MASK]     narrowed
+ *       [--plant no-closing-rule|no-takeover]       with a rule broken
+ *
+ * Exit status 1 where a rule broke. A failing seed is printed, shortened, and
+ * its shortest form is printed with the command that replays it and the end
+ * of its history.
+ */
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "shorten.h"
+
+#define HISTORY_LINES 120
+#define FAILURES_MAX 5 /* seeds; then it is enough */
+
+struct options {
+    uint64_t first;
+    int seeds;
+    bool verbose;
+    bool one;
+    bool no_shortening;
+    enum plant plant;
+    struct narrowing narrowing;
+};
+
+static const char *const plants[] = {"none", "no-closing-rule", "no-takeover"};
+
+static void add_up(struct outcome *sum, const struct outcome *one)
+{
+    sum->events += one->events;
+    sum->ended_at += one->ended_at;
+    sum->keys += one->keys;
+    sum->stored += one->stored;
+    sum->failures += one->failures;
+    for (int i = 0; i < FAULT_TYPE_COUNT; i++)
+        sum->faults[i] += one->faults[i];
+    sum->messages += one->messages;
+    sum->lost += one->lost;
+    sum->duplicated += one->duplicated;
+    sum->closings += one->closings;
+    sum->already += one->already;
+    sum->answers_lost += one->answers_lost;
+    sum->refused += one->refused;
+    sum->poisoned += one->poisoned;
+    sum->asked += one->asked;
+}
+
+/* The last lines of the history of a failing run. */
+static void print_history(const struct scenario *scenario)
+{
+    char *lines[HISTORY_LINES] = {NULL};
+    size_t n = 0, room = 0;
+    char *line = NULL;
+    int ends[2];
+    struct outcome outcome;
+    FILE *history = tmpfile();
+    CHECK(history);
+    fflush(stdout);
+    ends[0] = dup(STDOUT_FILENO);
+    ends[1] = dup2(fileno(history), STDOUT_FILENO);
+    CHECK(ends[0] >= 0 && ends[1] >= 0);
+    (void)run_apart(scenario, true, &outcome);
+    fflush(stdout);
+    dup2(ends[0], STDOUT_FILENO);
+    close(ends[0]);
+    rewind(history);
+    while (getline(&line, &room, history) > 0) {
+        free(lines[n % HISTORY_LINES]);
+        lines[n++ % HISTORY_LINES] = strdup(line);
+    }
+    printf("history%s:\n", n > HISTORY_LINES ? " (its end)" : "");
+    for (size_t i = n > HISTORY_LINES ? n - HISTORY_LINES : 0; i < n; i++)
+        printf("%s", lines[i % HISTORY_LINES]);
+    for (size_t i = 0; i < HISTORY_LINES; i++)
+        free(lines[i]);
+    free(line);
+    fclose(history);
+}
+
+static void report_failure(const struct options *options, uint64_t seed,
+                           struct outcome *outcome)
+{
+    struct narrowing narrowing = options->narrowing;
+    struct scenario scenario;
+    printf("FAILED seed %" PRIu64 ": %s\n", seed, outcome->rule);
+    if (options->no_shortening)
+        return;
+    shorten(seed, options->plant, &narrowing, outcome);
+    scenario_make(seed, &narrowing, options->plant, &scenario);
+    printf("shortest: %s\n", outcome->rule);
+    scenario_print(&scenario, stdout);
+    print_history(&scenario);
+    printf("replay: test_simulation --seed %" PRIu64 " --nodes %d --keys %d "
+           "--without %#" PRIx64 "%s%s --verbose\n\n",
+           seed, narrowing.nodes, narrowing.keys, narrowing.without,
+           options->plant ? " --plant " : "",
+           options->plant ? plants[options->plant] : "");
+}
+
+static void print_summary(int seeds, int failed, const struct outcome *sum,
+                          usec_t began)
+{
+    printf("%d seeds, %d failed: %" PRId64 " keys, %" PRIu64 " events, %" PRId64
+           " virtual hours, %.1f s\n",
+           seeds, failed, sum->keys, sum->events,
+           sum->ended_at / (3600 * USEC_PER_SEC),
+           (double)(clock_monotonic() - began) / 1e6);
+    printf("  %" PRId64 " rows, %" PRId64 " failures, %" PRId64
+           " requests; %" PRId64 " batches closed, %" PRId64
+           " closed before, %" PRId64 " refused, %" PRId64 " answers lost\n",
+           sum->stored, sum->failures, sum->asked, sum->closings, sum->already,
+           sum->refused, sum->answers_lost);
+    printf("  %" PRId64 " messages: %" PRId64 " lost, %" PRId64
+           " doubled\n  faults: poisoned %" PRId64,
+           sum->messages, sum->lost, sum->duplicated, sum->poisoned);
+    for (int i = 0; i < FAULT_TYPE_COUNT; i++)
+        printf(", %s %" PRId64, fault_type_name((enum fault_type)i),
+               sum->faults[i]);
+    printf("\n");
+}
+
+static int run_many(const struct options *options)
+{
+    struct outcome sum = {0};
+    int failed = 0, n = 0;
+    usec_t began = clock_monotonic();
+    for (; n < options->seeds && failed < FAILURES_MAX; n++) {
+        uint64_t seed = options->first + (uint64_t)n;
+        struct scenario scenario;
+        struct outcome outcome;
+        scenario_make(seed, &options->narrowing, options->plant, &scenario);
+        if (!run_apart(&scenario, false, &outcome)) {
+            failed++;
+            report_failure(options, seed, &outcome);
+        }
+        add_up(&sum, &outcome);
+    }
+    print_summary(n, failed, &sum, began);
+    return failed ? 1 : 0;
+}
+
+/* In this process, for a debugger. */
+static int run_one(const struct options *options)
+{
+    struct scenario scenario;
+    struct outcome outcome = {0};
+    usec_t began = clock_monotonic();
+    scenario_make(options->first, &options->narrowing, options->plant,
+                  &scenario);
+    scenario_print(&scenario, stdout);
+    world_run(&scenario, true, &outcome);
+    print_summary(1, 0, &outcome, began);
+    return 0;
+}
+
+static int read_options(int argc, char **argv, struct options *ret)
+{
+    static const struct option known[] = {
+        {"seeds", required_argument, NULL, 'n'},
+        {"first", required_argument, NULL, 'f'},
+        {"seed", required_argument, NULL, 's'},
+        {"nodes", required_argument, NULL, 'N'},
+        {"keys", required_argument, NULL, 'K'},
+        {"without", required_argument, NULL, 'w'},
+        {"plant", required_argument, NULL, 'p'},
+        {"verbose", no_argument, NULL, 'v'},
+        {"no-shortening", no_argument, NULL, 'q'},
+        {NULL, 0, NULL, 0}};
+    int option;
+    while ((option = getopt_long(argc, argv, "", known, NULL)) >= 0) {
+        if (option == 'n') {
+            ret->seeds = atoi(optarg);
+        } else if (option == 'f' || option == 's') {
+            ret->first = strtoull(optarg, NULL, 10);
+            ret->one = option == 's';
+            ret->seeds = ret->one ? 1 : ret->seeds;
+        } else if (option == 'N') {
+            ret->narrowing.nodes = atoi(optarg);
+        } else if (option == 'K') {
+            ret->narrowing.keys = atoi(optarg);
+        } else if (option == 'w') {
+            ret->narrowing.without = strtoull(optarg, NULL, 0);
+        } else if (option == 'v') {
+            ret->verbose = true;
+        } else if (option == 'q') {
+            ret->no_shortening = true;
+        } else if (option == 'p' && !strcmp(optarg, plants[1])) {
+            ret->plant = PLANT_NO_CLOSING_RULE;
+        } else if (option == 'p' && !strcmp(optarg, plants[2])) {
+            ret->plant = PLANT_NO_TAKEOVER;
+        } else {
+            return -1;
+        }
+    }
+    return optind == argc ? 0 : -1;
+}
+
+int main(int argc, char **argv)
+{
+    struct options options = {.first = 1, .seeds = 1000};
+    log_configure(LOG_LEVEL_ERROR, LOG_FORMAT_TEXT);
+    if (read_options(argc, argv, &options)) {
+        fprintf(stderr,
+                "usage: %s [--seeds N] [--first SEED] [--seed SEED] "
+                "[--nodes N] [--keys N] [--without MASK] [--plant RULE] "
+                "[--no-shortening] [--verbose]\n",
+                argv[0]);
+        return 2;
+    }
+    return options.one && options.verbose ? run_one(&options)
+                                          : run_many(&options);
+}

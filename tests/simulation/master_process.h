@@ -1,0 +1,44 @@
+/*
+ * master_process.h: a process of the master: the shell around the real core.
+ *
+ * It does what master.c does, without I/O. Each one has a newer epoch; an
+ * older one may still be there, standing still.
+ */
+#ifndef SIMULATION_MASTER_PROCESS_H
+#define SIMULATION_MASTER_PROCESS_H
+
+#include "core/master_core.h"
+#include "scenario.h"
+
+struct world;
+
+struct sim_master {
+    int index;
+    char name[16]; /* for the history */
+    bool alive;
+    struct master_core *core;
+    int64_t epoch;
+    usec_t paused_until;
+    usec_t tick_at;
+    int sockets[SCENARIO_NODES_MAX]; /* number of the node's task socket */
+    bool socket_open[SCENARIO_NODES_MAX];
+    bool loading, looking;
+    int64_t asked;     /* answers to older questions are thrown away */
+    usec_t stopped_at; /* SIGINT came; USEC_NEVER: not */
+};
+
+/* Takes the run over; the master before it, if any, is reached no more. */
+void master_start(struct world *world, bool resumed);
+/* A new master after `delay`, unless there is one by then. */
+void master_start_after(struct world *world, usec_t delay);
+/* Ends the process at once; local nodes end with it. */
+void master_die(struct world *world, struct sim_master *master);
+void master_fini(struct sim_master *master);
+
+void master_feed(struct world *world, struct sim_master *master,
+                 const struct master_event *event);
+
+void master_receive(struct world *world, struct sim_master *master,
+                    const struct message *message);
+
+#endif

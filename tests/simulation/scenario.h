@@ -1,0 +1,117 @@
+/*
+ * scenario.h: everything that a seed decides beforehand.
+ *
+ * The shape of the pipeline, the nodes and keys, how bad the network, the web
+ * and the ledger are, and a list of faults with their times. A scenario can
+ * be narrowed (fewer nodes, fewer keys, faults and kinds of noise left out)
+ * without the rest changing: so a failing one can be shortened.
+ */
+#ifndef SIMULATION_SCENARIO_H
+#define SIMULATION_SCENARIO_H
+
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/buffer.h"
+#include "base/clock.h"
+
+#define SCENARIO_NODES_MAX 8
+#define SCENARIO_KEYS_MAX 300
+#define SCENARIO_FAULTS_MAX 16
+
+enum fault_type {
+    FAULT_KILL,        /* kill -9 of a node, which comes back after `length` */
+    FAULT_CRASH,       /* the same by SIGSEGV */
+    FAULT_PAUSE,       /* SIGSTOP, SIGCONT after `length` */
+    FAULT_SLOW,        /* each event costs the node milliseconds */
+    FAULT_LEAVE,       /* SIGTERM; back after `length` */
+    FAULT_JOIN,        /* the node is not there before `at` */
+    FAULT_CUT_LOSING,  /* partition: what is sent meanwhile is lost */
+    FAULT_CUT_LATE,    /* partition: it arrives when that is over */
+    FAULT_MASTER_KILL, /* and resumed after `length` */
+    FAULT_MASTER_PAUSE,
+    FAULT_TAKEOVER,    /* the master stands still; another takes the run; then
+                          the first one wakes */
+    FAULT_STOP,        /* SIGINT to the master; resumed after `length` */
+    FAULT_LEDGER_AWAY, /* the database is away for `length` */
+    FAULT_TYPE_COUNT
+};
+
+/* What goes wrong all the time rather than at one time. */
+enum noise_type {
+    NOISE_LOSS,
+    NOISE_DUPLICATE,
+    NOISE_REORDER,
+    NOISE_DELAY,
+    NOISE_LOST_ANSWER,   /* a commit's answer does not come */
+    NOISE_LEDGER_HICCUP, /* a page or look fails */
+    NOISE_WEB_PERMANENT, /* keys whose every answer is bad */
+    NOISE_WEB_TRANSIENT, /* keys whose first answers are bad */
+    NOISE_WEB_REDIRECT,
+    NOISE_WEB_SLOW,
+    NOISE_POISON, /* keys that kill the node (a number of keys) */
+    NOISE_DATA,   /* keys whose rows the database refuses (a number) */
+    NOISE_SOURCE, /* sources that fail */
+    NOISE_TYPE_COUNT
+};
+
+/* Rules broken on purpose, to see that the simulation notices. */
+enum plant { PLANT_NONE, PLANT_NO_CLOSING_RULE, PLANT_NO_TAKEOVER };
+
+struct fault {
+    enum fault_type type;
+    usec_t at;
+    usec_t length;
+    int node;
+};
+
+struct scenario {
+    uint64_t seed;
+    int nodes;
+    int keys;
+    int shape;
+    bool local; /* the master starts the nodes, and they end with it */
+    bool serve; /* remote nodes outlive a run's end */
+    double rate;
+    int in_flight;
+    int attempts;
+    int instances;
+    int batch_keys;
+    int key_limit;
+    bool new_keys; /* fetchers give the key for the next one */
+    bool many_hosts;
+    usec_t timeout;
+    usec_t backoff;
+    usec_t hold;
+    usec_t heartbeat, lease;
+    usec_t batch_time, close_after, speculate_after;
+    usec_t latency_max; /* of an ordinary answer */
+    usec_t net_delay_max;
+    int noise[NOISE_TYPE_COUNT]; /* per mille, or a number of keys */
+    struct fault faults[SCENARIO_FAULTS_MAX];
+    size_t n_faults;
+    enum plant plant;
+};
+
+/* How a scenario is narrowed. Bit f of `without` leaves out fault f; bit
+ * (32 + n) leaves out noise n. 0 nodes or keys: as the seed has it. */
+struct narrowing {
+    int nodes;
+    int keys;
+    uint64_t without;
+};
+#define NARROWING_NOISE_BIT 32
+
+void scenario_make(uint64_t seed, const struct narrowing *narrowing,
+                   enum plant plant, struct scenario *ret);
+
+/* The pipeline's text. */
+void scenario_yaml(const struct scenario *scenario, struct buffer *ret);
+
+/* One paragraph for people. */
+void scenario_print(const struct scenario *scenario, FILE *out);
+
+const char *fault_type_name(enum fault_type type);
+const char *noise_type_name(enum noise_type type);
+
+#endif
