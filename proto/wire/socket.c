@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <utlist.h>
 #include <zmq.h>
 
 #include "wire/message.h"
@@ -18,11 +19,20 @@ struct wire_context {
     void *zmq;
 };
 
+struct kept {
+    struct kept *next;
+    size_t len;
+    char data[];
+};
+
 struct wire_socket {
     void *zmq;
-    struct event *readable; /* PULL, SUB */
+    struct event *changed; /* PULL, SUB: all the time; PUSH: with an outbox */
+    struct kept *outbox;   /* the oldest first */
+    int n_outbox;
     socket_on_message *on_message;
     void *on_message_context;
+    struct event_base *base;
     int64_t dropped;
 };
 
@@ -49,23 +59,23 @@ void wire_context_free(struct wire_context **context)
     *context = NULL;
 }
 
-/* Whether a message can be read now. Asking also makes ZeroMQ do its own
- * pending work, which may itself make one readable. */
-static bool is_readable(struct wire_socket *socket)
+/* Whether it can be read or written now: ZMQ_POLLIN, ZMQ_POLLOUT. Asking also
+ * makes ZeroMQ do its own pending work, which may itself change the answer. */
+static int ready(struct wire_socket *socket)
 {
     int events = 0;
     size_t size = sizeof events;
     while (zmq_getsockopt(socket->zmq, ZMQ_EVENTS, &events, &size))
         if (errno != EINTR)
-            return false;
-    return events & ZMQ_POLLIN;
+            return 0;
+    return events;
 }
 
 static void drain(struct wire_socket *socket)
 {
-    for (int n = 0; is_readable(socket); n++) {
+    for (int n = 0; ready(socket) & ZMQ_POLLIN; n++) {
         if (n == SOCKET_MESSAGES_A_TURN) {
-            event_active(socket->readable, EV_READ, 0);
+            event_active(socket->changed, EV_READ, 0);
             return;
         }
         zmq_msg_t message;
@@ -79,13 +89,35 @@ static void drain(struct wire_socket *socket)
     }
 }
 
-static void on_socket_readable(evutil_socket_t fd, short what, void *context)
+static bool send_now(struct wire_socket *socket, const void *data, size_t len)
+{
+    while (zmq_send(socket->zmq, data, len, ZMQ_DONTWAIT) < 0)
+        if (errno != EINTR)
+            return false;
+    return true;
+}
+
+static void flush(struct wire_socket *socket)
+{
+    while (socket->outbox && (ready(socket) & ZMQ_POLLOUT)) {
+        struct kept *kept = socket->outbox;
+        if (!send_now(socket, kept->data, kept->len))
+            return;
+        LL_DELETE(socket->outbox, kept);
+        socket->n_outbox--;
+        free(kept);
+    }
+}
+
+static void on_socket_changed(evutil_socket_t fd, short what, void *context)
 {
     (void)fd;
     (void)what;
     struct wire_socket *socket = context;
     CHECK(socket->zmq);
-    drain(socket);
+    flush(socket);
+    if (socket->on_message)
+        drain(socket);
 }
 
 static int set_option(struct wire_socket *socket, int option, int value)
@@ -108,17 +140,17 @@ static int set_options(struct wire_socket *socket)
                           sizeof bytes_max);
 }
 
-static int watch(struct wire_socket *socket, struct event_base *base)
+static int watch(struct wire_socket *socket)
 {
     int fd;
     size_t size = sizeof fd;
     if (zmq_getsockopt(socket->zmq, ZMQ_FD, &fd, &size))
         return -1;
-    socket->readable =
-        event_new(base, fd, EV_READ | EV_PERSIST, on_socket_readable, socket);
-    if (!socket->readable || event_add(socket->readable, NULL))
+    socket->changed = event_new(socket->base, fd, EV_READ | EV_PERSIST,
+                                on_socket_changed, socket);
+    if (!socket->changed || event_add(socket->changed, NULL))
         return -1;
-    event_active(socket->readable, EV_READ, 0);
+    event_active(socket->changed, EV_READ, 0);
     return 0;
 }
 
@@ -139,9 +171,9 @@ int wire_socket_new(struct wire_context *context, struct event_base *base,
         return error_set(err, ERR_MEMORY, "no memory for a socket");
     socket->on_message = on_message;
     socket->on_message_context = on_message_context;
+    socket->base = base;
     socket->zmq = zmq_socket(context->zmq, types[kind]);
-    if (!socket->zmq || set_options(socket) ||
-        (on_message && watch(socket, base))) {
+    if (!socket->zmq || set_options(socket) || (on_message && watch(socket))) {
         error_set(err, ERR_SYSTEM, "no ZeroMQ socket: %s", zmq_strerror(errno));
         wire_socket_free(&socket, 0);
         return (int)err->code;
@@ -154,11 +186,15 @@ void wire_socket_free(struct wire_socket **socket, int linger_ms)
 {
     if (!*socket)
         return;
-    if ((*socket)->readable)
-        event_free((*socket)->readable); /* before its descriptor goes */
+    if ((*socket)->changed)
+        event_free((*socket)->changed); /* before its descriptor goes */
     if ((*socket)->zmq) {
         set_option(*socket, ZMQ_LINGER, linger_ms);
         zmq_close((*socket)->zmq);
+    }
+    struct kept *kept, *next;
+    LL_FOREACH_SAFE ((*socket)->outbox, kept, next) {
+        free(kept);
     }
     free(*socket);
     *socket = NULL;
@@ -184,8 +220,8 @@ int wire_socket_connect(struct wire_socket *socket, const char *endpoint,
     if (zmq_connect(socket->zmq, endpoint))
         return error_set(err, ERR_SYSTEM, "can't connect to %s: %s", endpoint,
                          zmq_strerror(errno));
-    if (socket->readable)
-        event_active(socket->readable, EV_READ, 0);
+    if (socket->changed)
+        event_active(socket->changed, EV_READ, 0);
     return 0;
 }
 
@@ -198,15 +234,31 @@ int wire_socket_subscribe(struct wire_socket *socket, const char *topic,
     return 0;
 }
 
+static bool keep(struct wire_socket *socket, struct slice data)
+{
+    if (socket->n_outbox == SOCKET_OUTBOX_MAX ||
+        (!socket->changed && watch(socket)))
+        return false;
+    struct kept *kept = malloc(sizeof *kept + data.len);
+    if (!kept)
+        return false;
+    kept->len = data.len;
+    memcpy(kept->data, data.data, data.len);
+    LL_APPEND(socket->outbox, kept);
+    socket->n_outbox++;
+    event_active(socket->changed, EV_READ, 0); /* room may be there by now */
+    return true;
+}
+
 bool wire_socket_send(struct wire_socket *socket, struct slice data)
 {
-    is_readable(socket); /* ZeroMQ takes note of new and lost peers first */
-    while (zmq_send(socket->zmq, data.data, data.len, ZMQ_DONTWAIT) < 0)
-        if (errno != EINTR) {
-            socket->dropped++;
-            return false;
-        }
-    return true;
+    ready(socket); /* ZeroMQ takes note of new and lost peers first */
+    if (!socket->outbox && send_now(socket, data.data, data.len))
+        return true;
+    if (keep(socket, data))
+        return true;
+    socket->dropped++;
+    return false;
 }
 
 int64_t wire_socket_dropped(const struct wire_socket *socket)

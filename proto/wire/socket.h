@@ -4,8 +4,10 @@
  * The one place that knows how ZeroMQ's edge-triggered descriptor behaves:
  * a receiving socket is read until it is empty, at most
  * SOCKET_MESSAGES_A_TURN messages a turn of the loop, and then goes on in the
- * next turn. Sending never waits: a message that finds no room is dropped and
- * counted, since the protocol repairs every loss (PROTOCOL.md).
+ * next turn. Sending never waits: a message that finds no room (its peer has
+ * not connected yet, or is slow) is kept and sent when there is some; beyond
+ * SOCKET_OUTBOX_MAX of those it is dropped and counted, since the protocol
+ * repairs every loss (PROTOCOL.md).
  */
 #ifndef WIRE_SOCKET_H
 #define WIRE_SOCKET_H
@@ -18,6 +20,7 @@
 
 #define SOCKET_MESSAGES_A_TURN 256
 #define SOCKET_QUEUE_MAX 10000 /* messages waiting to be sent to one peer */
+#define SOCKET_OUTBOX_MAX 1000 /* messages kept for want of room */
 #define SOCKET_ENDPOINT_BYTES 128
 
 enum socket_kind { SOCKET_PULL, SOCKET_PUSH, SOCKET_PUB, SOCKET_SUB };
