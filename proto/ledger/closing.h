@@ -79,7 +79,8 @@ enum close_outcome {
     CLOSE_WON,     /* this closing closed the batch */
     CLOSE_ALREADY, /* it was closed before; nothing was written */
     CLOSE_UNKNOWN, /* no such batch in this database */
-    CLOSE_REFUSED, /* the data was refused (SQLSTATE 22, 23); still open */
+    CLOSE_REFUSED, /* the data was refused (SQLSTATE 22, 23, 54000, P0001);
+                      still open, unless another closing closed it */
 };
 
 struct close_result {

@@ -91,13 +91,30 @@ int pg_failures(struct ledger *ledger, int64_t run,
                 void (*each)(void *context, const struct failure_row *row),
                 void *context, struct error *err);
 
-/* ledger_postgres_close.c: also for root batches. */
+/* ledger_postgres_close.c and ledger_postgres_bind.c */
 
 /* How many parameters ledger_children_sql() uses, from number `first` on; $1
  * is the run. The SQL ends with a part `c` of child_no and batch. */
 #define CHILDREN_PARAMS 7
+
+/* The numbers of a closing's parameters; a sink has one for each column. */
+enum close_param {
+    P_RUN = 1,
+    P_BATCH,
+    P_CLOSER,
+    P_STORED,
+    P_FAILED,
+    P_DONE,
+    P_WORKER_NAME,
+    P_FAILURES,
+    P_CHILDREN = P_FAILURES + 6,
+    P_SINKS = P_CHILDREN + CHILDREN_PARAMS,
+};
+
 void ledger_children_sql(struct buffer *sql, const char *parent,
                          const char *child_no, const char *when, int first);
+
+/* For root batches, which have a child's parameters and no closing's. */
 void ledger_bind_children(const struct pipeline *pipeline,
                           const struct closing_child *children, size_t n,
                           struct close_params *params);

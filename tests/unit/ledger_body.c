@@ -4,6 +4,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "alloc_sweep.h"
+
 struct pg_cluster *body_cluster;
 
 int body_setup(void **state)
@@ -592,6 +594,69 @@ void body_check_table(struct fixture *f, const struct table_case *c)
     assert_int_equal(close_batch(f, &closing.closing, NULL), CLOSE_WON);
 }
 
+/* Opens, writes a run with a shared queue, closes its batch, reads all there
+ * is: until something fails. */
+static int whole_life(struct fixture *f, struct ledger **ledger,
+                      struct error *err)
+{
+    struct run_spec spec = fixture_spec();
+    struct slice key = slice_of("A");
+    struct closing_child child = {
+        .worker = W_QUOTES, .queue = 0, .keys = &key, .n_keys = 1};
+    int64_t run = 0, epoch = 0;
+    struct batch_row row = {.keys_json = NULL};
+    size_t n = 0;
+    if (ledger_open(f->url, ledger, err) ||
+        ledger_use_pipeline(*ledger, f->pipeline, err) ||
+        ledger_run_begin(*ledger, &spec, &run, &epoch, err) ||
+        ledger_run_add_batch(*ledger, run, &child, err) ||
+        ledger_run_commit(*ledger, err) ||
+        ledger_open_batches(*ledger, run, 0, 1, &row, &n, err))
+        return (int)err->code;
+    free(row.keys_json);
+
+    struct fixture_closing c;
+    fixture_closing(&c, run, row.batch, 2, "n/1/1");
+    child.queue = 1;
+    c.closing.children = &child;
+    c.closing.n_children = 1;
+    struct close_result result = {.children = NULL};
+    int rc = ledger_close_batch(*ledger, &c.closing, &result, err);
+    struct error again = ERROR_NONE;
+    if (rc)
+        ok(ledger_close_batch(*ledger, &c.closing, &result, &again), &again);
+    assert_int_equal(result.outcome, CLOSE_WON);
+    struct batch_look look;
+    if (rc || (rc = ledger_look(*ledger, run, &row.batch, 1, &look, err)))
+        return rc;
+    struct arena arena = ARENA_EMPTY;
+    struct run_row run_row;
+    rc = ledger_run_row(*ledger, run, &arena, &run_row, err);
+    arena_free(&arena);
+    return rc;
+}
+
+static void live_once(void *context)
+{
+    struct ledger *ledger = NULL;
+    struct error err = ERROR_NONE;
+    int rc = whole_life(context, &ledger, &err);
+    assert_int_equal(rc, alloc_sweep_failed() ? ERR_MEMORY : 0);
+    ledger_close(&ledger);
+}
+
+/* Whichever allocation fails: it is told as ERR_MEMORY, nothing leaks, and a
+ * closing that failed so can be tried again. */
+static void test_allocations(void **state)
+{
+    struct fixture *f = *state;
+    assert_true(alloc_sweep(live_once, f) > 5);
+    assert_sql(f,
+               "SELECT count(*) FROM windrow_runs WHERE NOT EXISTS (SELECT"
+               " 1 FROM windrow_batches b WHERE b.run = windrow_runs.run)",
+               "0\n");
+}
+
 struct racer {
     struct fixture *f;
     int64_t run;
@@ -669,7 +734,7 @@ int ledger_body_run(void)
         TEST(test_shared_queue), TEST(test_failures),
         TEST(test_failure_text), TEST(test_run_row),
         TEST(test_runs),         TEST(test_lease),
-        TEST(test_lease_ends),
+        TEST(test_lease_ends),   TEST(test_allocations),
     };
     return cmocka_run_group_tests_name("both backends", tests, NULL, NULL);
 }

@@ -171,7 +171,7 @@ int64_t fixture_run(struct fixture *f, size_t n, size_t keys_each,
     struct run_spec spec = fixture_spec();
     int64_t run = 0, epoch = 0;
     ok(ledger_run_begin(f->ledger, &spec, &run, &epoch, &err), &err);
-    char texts[64][24];
+    char texts[64][48];
     struct slice keys[64];
     assert_true(keys_each <= 64);
     for (size_t b = 0; b < n; b++) {

@@ -58,7 +58,7 @@ struct fixture_closing {
     const struct record *pointers[FIXTURE_RECORDS_MAX];
     struct record records[FIXTURE_RECORDS_MAX];
     struct slice fields[FIXTURE_RECORDS_MAX][FIELDS];
-    char keys[FIXTURE_RECORDS_MAX][24];
+    char keys[FIXTURE_RECORDS_MAX][48];
 };
 void fixture_closing(struct fixture_closing *c, int64_t run, int64_t batch,
                      size_t n, const char *closer);
