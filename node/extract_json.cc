@@ -96,34 +96,38 @@ void string_of(simdjson::simdjson_result<std::string_view> string,
     ret->text = slice_from(good ? text : std::string_view());
 }
 
-/*
- * Whether the name that begins at `raw` is `token`. A name spelled with
- * escapes agrees with the token up to its first backslash, so only then is it
- * unescaped. The name ends with '"', which a token's bytes are not compared
- * beyond, since a raw name holds none.
- */
-bool name_is(ondemand::field &field, struct slice token,
-             struct slice *unescaped)
+/* How many of the first bytes of the raw name are those of `token`, up to its
+ * end or a backslash. A quote ends the name, and no comparison goes beyond. */
+size_t agreeing(const char *raw, struct slice token)
 {
-    const char *raw = field.key().raw();
     size_t i = 0;
-    while (!unescaped->data && i < token.len && raw[i] == token.data[i] &&
-           raw[i] != '"' && raw[i] != '\\')
+    while (i < token.len && raw[i] == token.data[i] && raw[i] != '"' &&
+           raw[i] != '\\')
         i++;
-    if (!unescaped->data && raw[i] != '\\')
-        return i == token.len && raw[i] == '"';
-    std::string_view name;
-    if (!unescaped->data && !field.unescaped_key().get(name))
-        *unescaped = slice_from(name);
-    return unescaped->data && slice_equal(*unescaped, token);
+    return i;
 }
 
+/*
+ * The child whose token is the field's name. A name spelled with escapes
+ * agrees with its token up to the first backslash, so only then is it
+ * unescaped, which simdjson does once for a field.
+ */
 struct pointer_node *child_of_name(ondemand::field &field,
                                    struct pointer_node *node)
 {
-    struct slice unescaped = {nullptr, 0};
+    const char *raw = field.key().raw();
+    bool escaped = false;
+    for (struct pointer_node *c = node->children; c; c = c->next) {
+        size_t i = agreeing(raw, c->token);
+        if (i == c->token.len && raw[i] == '"')
+            return c;
+        escaped |= raw[i] == '\\';
+    }
+    std::string_view name;
+    if (!escaped || field.unescaped_key().get(name))
+        return nullptr;
     for (struct pointer_node *c = node->children; c; c = c->next)
-        if (name_is(field, c->token, &unescaped))
+        if (slice_equal(slice_from(name), c->token))
             return c;
     return nullptr;
 }
@@ -286,6 +290,8 @@ const char *error_words(error_code error)
     case simdjson::UNCLOSED_STRING:
     case simdjson::INCOMPLETE_ARRAY_OR_OBJECT:
         return "the document is cut off";
+    case simdjson::DEPTH_ERROR:
+        return "nested too deeply";
     case simdjson::TRAILING_CONTENT:
         return "something follows the document";
     default:
@@ -298,8 +304,8 @@ const char *error_words(error_code error)
 const char *extract_kind_name(enum extract_kind kind)
 {
     static const char *const names[] = {
-        "absent",   "null",      "a boolean", "a number",
-        "a string", "no string", "an object", "an array",
+        "absent",          "null",      "a boolean", "a number", "a string",
+        "a broken string", "an object", "an array",
     };
     return names[kind];
 }

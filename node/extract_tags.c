@@ -5,9 +5,10 @@
  * time: 1 MB of attributes in one tag is 20 s of computing. So the limit has
  * to hold for what libxml2 takes for a tag, and this follows its rules, not
  * HTML5's: a quote counts only where a value begins; a comment ends at "-->"
- * or "--!>"; script and style end at their end tag; other declarations and
- * end tags at the first '>'. Where following it would take much code (a '<'
- * inside <?...>, quotes in a DOCTYPE that do not pair), the page is refused.
+ * or "--!>"; script and style end at their end tag; other end tags at the
+ * first '>'; "<!" and "</" without a name are text. Where following it would
+ * take much code (a '<' inside <?...>, odd quotes in a DOCTYPE, tags that end
+ * a script unusually), the page is refused.
  * tests/fuzz/fuzz_http_html.c compares the two on every input.
  */
 #include "extract_tags.h"
@@ -17,6 +18,8 @@
 #include "extract.h"
 
 #define NAME_BYTES_MAX 100 /* libxml2's HTML_PARSER_BUFFER_SIZE */
+
+#define TOO_MANY_NODES "more than 250000 tags, attributes and references"
 
 /* The page from where the scan stands. */
 struct scan {
@@ -115,25 +118,47 @@ static void scan_attribute(struct scan *scan)
     scan_value(scan);
 }
 
-/* Goes beyond the text of a script or style, to its end tag. */
-static void skip_raw_text(struct scan *scan, struct slice name)
-{
-    for (;; scan->at += 2) {
-        skip_to(scan, '<');
-        if ((size_t)(scan->end - scan->at) < name.len + 2) {
-            scan->at = scan->end;
-            return;
-        }
-        if (scan->at[1] != '/')
-            scan->at--;
-        else if (!strncasecmp(scan->at + 2, name.data, name.len))
-            return;
-    }
-}
-
 static bool is_named(struct slice name, const char *text)
 {
     return name.len == strlen(text) && !strncasecmp(name.data, text, name.len);
+}
+
+/*
+ * Whether the text of a script or style begins with a tag that ends it:
+ * there, but nowhere further on, libxml2 heeds other tags than its own end
+ * tag. Such a page is refused, since what they end depends on all before.
+ */
+static bool begins_with_tag(struct scan scan, struct slice own)
+{
+    bool ends = peek(&scan, 1) == '/';
+    if (peek(&scan, 0) != '<')
+        return false;
+    scan.at += ends ? 2 : 1;
+    struct slice name = scan_name(&scan);
+    if (ends)
+        return name.len && (name.len != own.len ||
+                            strncasecmp(name.data, own.data, own.len));
+    return is_named(name, "noscript") || is_named(name, "body") ||
+           is_named(name, "frameset");
+}
+
+/* The text of a script or style, and its end tag. */
+static const char *scan_raw_text(struct scan *scan, struct slice own)
+{
+    if (begins_with_tag(*scan, own))
+        return "a script or style that another tag ends";
+    for (skip_to(scan, '<'); scan->at < scan->end; skip_to(scan, '<')) {
+        scan->at++;
+        if (peek(scan, 0) != '/' || (size_t)(scan->end - scan->at) <= own.len ||
+            strncasecmp(scan->at + 1, own.data, own.len))
+            continue;
+        scan->at++;
+        if (scan_name(scan).len != own.len)
+            return "an end tag that begins like that of a script or style";
+        skip_beyond(scan, '>');
+        return NULL;
+    }
+    return NULL;
 }
 
 /* A start tag, and what belongs to a script or style. */
@@ -158,11 +183,10 @@ static const char *scan_tag(struct scan *scan)
     if (bytes > EXTRACT_TAG_BYTES_MAX)
         return "a tag longer than 64 KiB";
     if (attributes > EXTRACT_ATTRIBUTES_MAX)
-        return "a tag with more than 128 attributes";
+        return "a tag with more than 64 attributes";
     if (!closed && (is_named(name, "script") || is_named(name, "style"))) {
-        if (scan->at < scan->end)
-            scan->at++;
-        skip_raw_text(scan, name);
+        skip_beyond(scan, '>');
+        return scan_raw_text(scan, name);
     }
     return NULL;
 }
@@ -197,7 +221,9 @@ static const char *scan_declaration(struct scan *scan)
         single += *c == '\'';
         twofold += *c == '"';
     }
-    return single % 2 || twofold % 2 ? "a declaration with odd quotes" : NULL;
+    bool certain = single + twofold == 0 || (single % 2 == 0 && !twofold) ||
+                   (twofold % 2 == 0 && !single);
+    return certain ? NULL : "a declaration with odd quotes";
 }
 
 static void scan_end_tag(struct scan *scan)
@@ -215,30 +241,38 @@ static const char *scan_markup(struct scan *scan)
         return scan_tag(scan);
     if (next == '?')
         return scan_declaration(scan);
+    if (scan->end - scan->at >= 9 && !strncasecmp(scan->at, "<!doctype", 9))
+        return scan_declaration(scan);
     if (next == '/')
         scan_end_tag(scan);
-    else if (next != '!')
-        scan->at++;
-    else if (peek(scan, 2) == '-' && peek(scan, 3) == '-')
+    else if (next == '!' && peek(scan, 2) == '-' && peek(scan, 3) == '-')
         scan_comment(scan);
-    else if (scan->end - scan->at > 9 && !strncasecmp(scan->at, "<!doctype", 9))
-        return scan_declaration(scan);
     else
-        skip_beyond(scan, '>');
+        scan->at++;
     scan->tags->nodes++;
     return NULL;
 }
 
+static size_t count_references(struct slice body)
+{
+    const char *end = body.data + body.len;
+    size_t n = 0;
+    for (const char *at = body.data;
+         at < end && (at = memchr(at, '&', (size_t)(end - at))); at++)
+        n++;
+    return n;
+}
+
 const char *extract_tags_check(struct slice body, struct extract_tags *ret)
 {
-    *ret = (struct extract_tags){0};
+    *ret = (struct extract_tags){.nodes = count_references(body)};
     struct scan scan = {body.data, body.data + body.len, ret};
     for (skip_to(&scan, '<'); scan.at < scan.end; skip_to(&scan, '<')) {
         const char *why = scan_markup(&scan);
         if (why)
             return why;
         if (ret->nodes > EXTRACT_NODES_MAX)
-            return "more than 500000 tags and attributes";
+            break;
     }
-    return NULL;
+    return ret->nodes > EXTRACT_NODES_MAX ? TOO_MANY_NODES : NULL;
 }

@@ -1,0 +1,254 @@
+/* test_extract_html.c: HTML answers, hostile ones above all. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "extract_run.h"
+#include "extract_table.h"
+#include "extract_tags.h"
+
+#define REFUSAL_CPU_MAX (USEC_PER_SEC / 2) /* with sanitizers, on any machine  \
+                                            */
+
+static const char at_b[] = "class http_html\nfield b //b\n";
+static const char keys_of_a[] = "class html_table\ncolumn A\n";
+
+/* `n` times `part`, then `end`. */
+static struct buffer repeat(const char *part, size_t n, const char *end)
+{
+    struct buffer text = BUFFER_EMPTY;
+    for (size_t i = 0; i < n; i++)
+        buffer_append_text(&text, part);
+    buffer_append_text(&text, end);
+    assert_false(text.failed);
+    return text;
+}
+
+/* The outcome is `expected`, and soon. */
+static void assert_refused(struct buffer body, const char *expected)
+{
+    usec_t before = clock_process_cpu();
+    assert_extract_slice(at_b, buffer_slice(&body), expected);
+    assert_true(clock_process_cpu() - before < REFUSAL_CPU_MAX);
+    buffer_free(&body);
+}
+
+/* 1 MB of attributes in one tag would be 20 s in libxml2. */
+static void test_attribute_bombs(void **state)
+{
+    (void)state;
+    struct buffer body = BUFFER_EMPTY;
+    buffer_append_text(&body, "<b>1</b><p");
+    for (int i = 0; body.len < 1000000; i++)
+        buffer_printf(&body, " a%d", i);
+    assert_refused(body, "not_html: a tag longer than 64 KiB\n");
+    assert_refused(repeat("<p x=", 1, ""), "field_missing: //b: absent\n");
+    body = repeat(" a", EXTRACT_ATTRIBUTES_MAX, "><b>1</b>");
+    struct buffer tag = repeat("<p", 1, buffer_text(&body));
+    assert_refused(tag, "b 1\n");
+    tag = repeat("<p a", 1, buffer_text(&body));
+    assert_refused(tag, "not_html: a tag with more than 64 attributes\n");
+    buffer_free(&body);
+}
+
+/* A tag may hold EXTRACT_TAG_BYTES_MAX bytes, '>' in quotes among them. */
+static void test_tag_bytes(void **state)
+{
+    (void)state;
+    struct buffer body = repeat("<p a='", 1, "");
+    while (body.len < EXTRACT_TAG_BYTES_MAX - 1)
+        buffer_append_char(&body, '>');
+    struct buffer longer = repeat(buffer_text(&body), 1, ">>'><b>1</b>");
+    buffer_append_text(&body, "'><b>1</b>");
+    assert_refused(body, "b 1\n");
+    assert_refused(longer, "not_html: a tag longer than 64 KiB\n");
+}
+
+/* More nodes than memory should hold are refused before they are made. */
+static void test_node_bombs(void **state)
+{
+    (void)state;
+    static const char why[] =
+        "not_html: more than 250000 tags, attributes and references\n";
+    assert_refused(repeat("<p>", EXTRACT_NODES_MAX + 1, ""), why);
+    assert_refused(repeat("<p a>", EXTRACT_NODES_MAX / 2 + 1, ""), why);
+    assert_refused(repeat("</p>", EXTRACT_NODES_MAX + 1, ""), why);
+    assert_refused(repeat("&", EXTRACT_NODES_MAX + 1, ""), why);
+}
+
+/* libxml2 stops reading at its depth limit: such a page is not read by half. */
+static void test_depth(void **state)
+{
+    (void)state;
+    assert_refused(repeat("<div>", 1000000 / 5, "<b>1</b>"),
+                   "not_html: line 1: Excessive depth in document: 256 use "
+                   "XML_PARSE_HUGE option \n");
+    assert_refused(repeat("<div>", EXTRACT_HTML_DEPTH_MAX - 3, "<b>1</b>"),
+                   "b 1\n");
+}
+
+/* Bytes that are no text. */
+static void test_bytes(void **state)
+{
+    (void)state;
+    assert_extract(at_b, "<b>1\xff</b>", "not_html: not valid UTF-8\n");
+    assert_extract(at_b, "<b>1\xed\xa0\x80</b>", "not_html: not valid UTF-8\n");
+    assert_extract_slice(at_b, (struct slice){"<b>1\0</b>", 9},
+                         "not_html: holds a NUL\n");
+    assert_extract(at_b, " \n", "not_html: the answer is empty\n");
+    assert_extract(at_b, "\xef\xbb\xbf<b>1</b>", "b 1\n");
+    assert_extract(at_b, "<meta charset=iso-8859-1><b>1</b><i>\xc3\xa9</i>",
+                   "b 1\n");
+}
+
+/* Where the scan of the tags could lose step with libxml2, the page is
+ * refused; where not, it reads what libxml2 reads. */
+static void test_tags_in_step(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *body;
+        size_t attributes; /* in the largest tag; 99: refused */
+    } pages[] = {
+        {"<p a=1 b='>' c=\">\" d>", 4},
+        {"<p ' > <b 1 2 3'>", 3},
+        {"<p a=x/><b 1 2>", 2},
+        {"<!-- <b 1 2> --><p a>", 1},
+        {"<!-- --!><b a c> -->", 2},
+        {"<!--><b 1 2>--><p a>", 1},
+        {"<!-- <b 1 2>", 0},
+        {"<!x <b a c>", 2},
+        {"</ <b a c>", 2},
+        {"</p <b a c>", 0},
+        {"<?x y='1'?><b a>", 1},
+        {"<?x <b a>", 99},
+        {"<!DOCTYPE html \"a>b\">", 99},
+        {"<!DOCTYPE html \"a\" 'b'>", 99},
+        {"<!DOCTYPE html \"a\"><p a>", 1},
+        {"<script>a<b 1 2></script><p a>", 1},
+        {"<script/><b 1 2>", 2},
+        {"<SCRIPT a>'</script ><p 1 2>", 2},
+        {"<script></p><b a c>", 99},
+        {"<script><noscript a c>", 99},
+        {"<style>x</styles><b a c>", 99},
+        {"<style></style><b a c>", 2},
+        {"<script></ <b a c></script>", 0},
+        {"<script>", 0},
+    };
+    for (size_t i = 0; i < sizeof pages / sizeof *pages; i++) {
+        struct extract_tags tags;
+        char body[128] = "";
+        strcpy(body, pages[i].body);
+        const char *why = extract_tags_check(slice_of(body), &tags);
+        size_t found = why ? 99 : tags.attributes_max;
+        if (found != pages[i].attributes)
+            fail_msg("%s: %zu attributes", pages[i].body, found);
+    }
+}
+
+/* An XPath has so many steps on one page and no more. */
+static void test_xpath_steps(void **state)
+{
+    (void)state;
+    struct buffer body = repeat("<i></i>", 20000, "");
+    assert_extract("class http_html\nfield n count(//i[count(//i) > 0])\n",
+                   buffer_text(&body),
+                   "not_html: the XPath needs more than 10000000 steps on "
+                   "this page\n");
+    buffer_free(&body);
+}
+
+/* A field is what an XPath gives: the first node in the document's order, a
+ * string, a number or a boolean; numbers lose what is for people. */
+static void test_fields(void **state)
+{
+    (void)state;
+    static const char page[] =
+        "<p id=x> 1,234.50 </p><b>+5</b><i>1,2</i><u> a \u00a0 b</u><s></s>";
+    assert_extract("class http_html\nfield a //i/preceding-sibling::*\n"
+                   "field b //b\ntype integer\nfield c //u\ntype text\n"
+                   "field d //p/@id\ntype text\nfield e count(//p)\n"
+                   "field f //p = ' 1,234.50 '\ntype boolean\n"
+                   "field g //q\noptional\nfield h //q\ndefault 7\n",
+                   page,
+                   "a 1234.50\nb 5\nc a b\nd x\ne 1\nf true\ng (null)\nh 7\n");
+    assert_extract("class http_html\nfield a //i\n", page,
+                   "field_type: //i: \"1,2\" is of another type\n");
+    assert_extract("class http_html\nfield a //s\n", page,
+                   "field_type: //s: \"\" is of another type\n");
+    assert_extract("class http_html\nfield a number(//u)\n", page,
+                   "field_type: number(//u): \"NaN\" is of another type\n");
+    assert_extract("class http_html\nfield a //q\n", page,
+                   "field_missing: //q: absent\n");
+}
+
+/* A value has so many bytes and no more. */
+static void test_value_bytes(void **state)
+{
+    (void)state;
+    static const char text_of_b[] = "class http_html\nfield b //b\ntype text\n";
+    struct buffer text = repeat("x", EXTRACT_VALUE_BYTES_MAX, "");
+    struct buffer body = repeat("<b>", 1, buffer_text(&text));
+    struct buffer expected = repeat("b ", 1, buffer_text(&text));
+    buffer_append_char(&expected, '\n');
+    assert_extract(text_of_b, buffer_text(&body), buffer_text(&expected));
+    buffer_append_char(&body, 'x');
+    assert_extract(text_of_b, buffer_text(&body),
+                   "too_large: //b: 65537 bytes, more than 65536\n");
+    buffer_free(&text);
+    buffer_free(&body);
+    buffer_free(&expected);
+}
+
+/* Cells that claim to span everything cost little. */
+static void test_span_bombs(void **state)
+{
+    (void)state;
+    struct buffer body = BUFFER_EMPTY;
+    buffer_append_text(&body, "<table><tr><th>A<th colspan=99999 "
+                              "rowspan=99999>B<th>C");
+    for (int i = 0; i < 20000; i++)
+        buffer_append_text(&body, "<tr><td>x<td colspan=-1 rowspan=1e9>y");
+    usec_t before = clock_process_cpu();
+    assert_extract(keys_of_a, buffer_text(&body), "x\n");
+    assert_true(clock_process_cpu() - before < 4 * REFUSAL_CPU_MAX);
+    buffer_free(&body);
+}
+
+/* A column beyond EXTRACT_COLUMNS_MAX is not there. */
+static void test_columns_max(void **state)
+{
+    (void)state;
+    char body[256];
+    for (int more = 0; more <= 1; more++) {
+        snprintf(body, sizeof body,
+                 "<table><tr><th colspan=%d>B<th>A<tr><td colspan=%d><td>x",
+                 EXTRACT_COLUMNS_MAX - 1 + more,
+                 EXTRACT_COLUMNS_MAX - 1 + more);
+        assert_extract(keys_of_a, body,
+                       more ? "no_table: no table has a column \"A\"\n"
+                            : "x\n");
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_attribute_bombs),
+        cmocka_unit_test(test_tag_bytes),
+        cmocka_unit_test(test_node_bombs),
+        cmocka_unit_test(test_depth),
+        cmocka_unit_test(test_bytes),
+        cmocka_unit_test(test_tags_in_step),
+        cmocka_unit_test(test_xpath_steps),
+        cmocka_unit_test(test_fields),
+        cmocka_unit_test(test_value_bytes),
+        cmocka_unit_test(test_span_bombs),
+        cmocka_unit_test(test_columns_max),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
