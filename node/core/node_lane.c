@@ -167,8 +167,10 @@ static bool open_fixed(struct node_core *core, struct crew *crew)
     if (crew->worker->class != CLASS_SQL) {
         buffer_clear(&core->url);
         if (!worker_class_is_fetcher(crew->worker->class) ||
-            !request_fixed_host(&crew->worker->request, &core->url))
-            return true;
+            !request_fixed_host(&crew->worker->request, &core->url)) {
+            core->no_memory |= core->url.failed;
+            return !core->url.failed;
+        }
         host = buffer_slice(&core->url);
     }
     crew->fixed = node_lane_get(core, crew, host);

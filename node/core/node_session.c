@@ -137,8 +137,10 @@ static void leave(struct node_core *core)
 {
     bool welcomed = core->state != NODE_GREETING;
     node_batch_drop_all(core);
-    if (welcomed)
+    if (welcomed) {
+        heartbeat(core); /* the last counters */
         node_effect_send(core, MESSAGE_BYE);
+    }
     if (core->serve && !core->stopping)
         begin_anew(core, HELLO_SLOW);
     else

@@ -83,8 +83,11 @@ static void say_failures(const struct closing *closing)
 {
     for (size_t i = 0; i < closing->n_failures; i++) {
         const struct closing_failure *failure = &closing->failures[i];
-        say(" failed %.*s %s %d;", SLICE_ARGS(failure->key),
+        say(" failed %.*s %s %d", SLICE_ARGS(failure->key),
             reason_name(failure->reason), failure->attempts);
+        if (script.verbose)
+            say(" (%zu bytes)", failure->detail.len);
+        say(";");
     }
 }
 

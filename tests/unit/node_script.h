@@ -15,8 +15,9 @@
  *   won(7);                 expect("report 7 closed 1 1\n");
  *   script_end();
  *
- * Heartbeats, and hellos after the first, are written down only while
- * `script.verbose`. All invariants are checked after each event.
+ * Heartbeats, hellos after the first, and the lengths of failures' details are
+ * written down only while `script.verbose`. All invariants are checked after
+ * each event.
  */
 #ifndef UNIT_NODE_SCRIPT_H
 #define UNIT_NODE_SCRIPT_H
