@@ -12,10 +12,11 @@
  * run out before another can take the run. */
 #define RUN_LEASE (2 * USEC_PER_SEC)
 
-static void kill_node(struct world *world, struct sim_node *node,
-                      const struct fault *fault, enum death death)
+/* Two faults of a kind at the same time last as long as the longer one. */
+static void extend(usec_t *until, usec_t to)
 {
-    node_die(world, node, death, fault->length);
+    if (to > *until)
+        *until = to;
 }
 
 static void leave(struct world *world, struct sim_node *node)
@@ -65,7 +66,7 @@ static void take_over(struct world *world, const struct fault *fault)
     if (!master->alive)
         return;
     usec_t taken = RUN_LEASE + fault->length / 2;
-    master->paused_until = world->now + RUN_LEASE + fault->length;
+    extend(&master->paused_until, world->now + RUN_LEASE + fault->length);
     master_start_after(world, taken);
     /* It wakes, does what it thinks it must, and then learns. */
     world_after_master(world, master,
@@ -86,16 +87,16 @@ static void happen(struct world *world, struct event *event)
     world->outcome->faults[fault->type]++;
     switch (fault->type) {
     case FAULT_KILL:
-        kill_node(world, node, fault, DEATH_KILL);
+        node_die(world, node, DEATH_KILL, fault->length);
         break;
     case FAULT_CRASH:
-        kill_node(world, node, fault, DEATH_CRASH);
+        node_die(world, node, DEATH_CRASH, fault->length);
         break;
     case FAULT_PAUSE:
-        node->paused_until = until;
+        extend(&node->paused_until, until);
         break;
     case FAULT_SLOW:
-        node->slow_until = until;
+        extend(&node->slow_until, until);
         break;
     case FAULT_LEAVE:
         leave(world, node);
@@ -106,14 +107,14 @@ static void happen(struct world *world, struct event *event)
         break;
     case FAULT_CUT_LOSING:
     case FAULT_CUT_LATE:
-        node->cut_until = until;
+        extend(&node->cut_until, until);
         node->cut_loses = fault->type == FAULT_CUT_LOSING;
         break;
     case FAULT_MASTER_KILL:
         kill_master(world, fault);
         break;
     case FAULT_MASTER_PAUSE:
-        master->paused_until = until;
+        extend(&master->paused_until, until);
         break;
     case FAULT_TAKEOVER:
         take_over(world, fault);
@@ -122,7 +123,7 @@ static void happen(struct world *world, struct event *event)
         stop_master(world);
         break;
     case FAULT_LEDGER_AWAY:
-        world->ledger.away_until = until;
+        extend(&world->ledger.away_until, until);
         break;
     case FAULT_TYPE_COUNT:
         break;

@@ -171,7 +171,7 @@ static void send(struct world *world, struct sim_master *master,
         welcome->key_limit = s->key_limit;
         welcome->batch_time = s->batch_time;
         welcome->close_after = s->close_after;
-        welcome->database_wait = 600 * USEC_PER_SEC;
+        welcome->database_wait = s->database_wait;
     }
     if (message->type == MESSAGE_TASK || message->type == MESSAGE_DROP)
         net_task(world, master, message);

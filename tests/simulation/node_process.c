@@ -248,6 +248,8 @@ void node_receive(struct world *world, struct sim_node *node,
         node->may_exit = true;
     } else if (message->type == MESSAGE_TASK && mine) {
         add_batch(world, node, message->task.batch);
+    } else if (message->type == MESSAGE_DROP && mine) {
+        node_forget_batch(node, message->drop.batch);
     } else if (message->type == MESSAGE_SHARE && mine) {
         rules_share(world, node, &message->share);
     } else if (message->type == MESSAGE_HOLD && mine) {

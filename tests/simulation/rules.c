@@ -305,8 +305,24 @@ static void expect_pages(struct world *world, const struct worker *worker,
     }
 }
 
+/* Nodes of one run end with it, if its end could be heard. */
+static void check_exits(struct world *world)
+{
+    const struct scenario *s = world->scenario;
+    bool heard = !s->serve && !s->noise[NOISE_LOSS];
+    for (int i = 0; i < s->nodes; i++) {
+        const struct sim_node *node = &world->nodes[i];
+        bool away = node->cut_until > world->finished_at ||
+                    node->paused_until > world->finished_at ||
+                    node->epoch != world->masters[world->master].epoch;
+        if (heard && node->alive && !away)
+            rule_broken(world, "%s goes on after the run's end", node->name);
+    }
+}
+
 void rules_end(struct world *world)
 {
+    check_exits(world);
     bool wanted[SCENARIO_KEYS_MAX] = {false};
     size_t n_items = 0, n_rows = 0;
     for (size_t i = 0; i < world->pipeline->n_workers; i++) {

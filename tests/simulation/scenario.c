@@ -83,7 +83,13 @@ static void draw_times(struct rng *rng, struct scenario *s)
     s->batch_time = random_range(rng, 3, 60) * USEC_PER_SEC;
     s->close_after = random_range(rng, 200, 5000) * USEC_PER_MSEC;
     s->speculate_after = random_range(rng, 500, 6000) * USEC_PER_MSEC;
-    s->latency_max = random_range(rng, 5, 800) * USEC_PER_MSEC;
+    usec_t slowest = random_permille(rng, 300) ? 4000 : 800;
+    s->latency_max = random_range(rng, 5, slowest) * USEC_PER_MSEC;
+    if (s->latency_max > s->timeout / 2)
+        s->latency_max = s->timeout / 2; /* a later one is a time-out */
+    bool impatient = random_permille(rng, 100);
+    usec_t wait = random_range(rng, 2, 10) * USEC_PER_SEC;
+    s->database_wait = impatient ? wait : 600 * USEC_PER_SEC;
 }
 
 /* A third of the seeds have no noise at all; the rest have each kind with
@@ -111,7 +117,8 @@ static void draw_faults(struct rng *rng, struct scenario *s)
 {
     bool calm = random_permille(rng, 250);
     size_t n = (size_t)random_range(rng, 0, SCENARIO_FAULTS_MAX);
-    usec_t span = random_range(rng, 2, 60) * USEC_PER_SEC;
+    usec_t span_max = random_permille(rng, 700) ? 12 : 60;
+    usec_t span = random_range(rng, 2, span_max) * USEC_PER_SEC;
     bool crashed = false; /* one at most: two could look like poison */
     for (size_t i = 0; i < n; i++) {
         struct fault *fault = &s->faults[i];

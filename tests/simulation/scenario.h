@@ -84,7 +84,7 @@ struct scenario {
     usec_t backoff;
     usec_t hold;
     usec_t heartbeat, lease;
-    usec_t batch_time, close_after, speculate_after;
+    usec_t batch_time, close_after, speculate_after, database_wait;
     usec_t latency_max; /* of an ordinary answer */
     usec_t net_delay_max;
     int noise[NOISE_TYPE_COUNT]; /* per mille, or a number of keys */

@@ -21,7 +21,8 @@ struct store_job {
     int node;
     uint32_t process;
     bool begun;
-    bool dropped;                  /* by FORGET */
+    bool dropped; /* by FORGET */
+    usec_t waiting_since;
     const struct closing *closing; /* the core's, until begun */
     struct closing copy;
     struct arena arena;
@@ -130,6 +131,14 @@ static void tell_waiting(struct world *world, struct event *event)
     set_waiting(world, &world->nodes[event->index], event->a);
 }
 
+static void give_up(struct world *world, struct event *event)
+{
+    struct sim_node *node = &world->nodes[event->index];
+    node->may_exit = true;
+    node_feed(world, node,
+              &(struct node_event){.type = NODE_EVENT_STORE_GAVE_UP});
+}
+
 static event_run answered;
 
 static void orphan_free(struct world *world, struct store_job *job)
@@ -163,6 +172,10 @@ static void execute(struct world *world, struct event *event)
                                 world->scenario->noise[NOISE_LOST_ANSWER]);
     if (away || lost) {
         world->outcome->answers_lost += lost && !away;
+        if (!job->waiting_since)
+            job->waiting_since = world->now;
+        if (world->now - job->waiting_since > world->scenario->database_wait)
+            world_after_node(world, node, USEC_PER_MSEC, give_up);
         world_after_node(world, node, USEC_PER_MSEC, tell_waiting)->a = true;
         world_after(world, STORE_RETRY, execute)->a = (int64_t)(uintptr_t)job;
         return;

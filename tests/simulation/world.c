@@ -272,6 +272,7 @@ void world_run(const struct scenario *scenario, bool verbose,
         if (outcome->events > WORLD_EVENTS_MAX)
             rule_broken(world, "events without end");
     }
+    world->finished_at = world->now;
     outcome->ended_at = world->now - START_AT;
     usec_t end = world->now + AFTER_END;
     while (world->n_events && world->now < end)

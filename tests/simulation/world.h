@@ -82,7 +82,8 @@ struct world {
     usec_t last_task[SCENARIO_NODES_MAX];    /* order */
     int master;        /* who is reached by the nodes; -1: none */
     usec_t calm_after; /* the last fault is over */
-    bool finished;     /* a master said that nothing is open */
+    usec_t finished_at;
+    bool finished; /* a master said that nothing is open */
 };
 
 /* Runs the scenario to its end; on a broken rule, does not return. */
