@@ -160,7 +160,7 @@ static void take(struct node_core *core, const struct node_event *event)
         node_session_message(core, event);
         break;
     case NODE_EVENT_FETCHED:
-        node_slot_fetched(core, &event->fetched);
+        node_answer(core, &event->fetched);
         break;
     case NODE_EVENT_CLOSED:
         node_close_result(core, event->closed.closing, &event->closed.result);

@@ -4,7 +4,9 @@
  *   node_core.c    events in, deadline, making and ending a core
  *   node_session.c handshake, heartbeats, silence, draining, the end
  *   node_batch.c   the life of a batch, and its place in the lists
- *   node_slot.c    the life of a key: start, answer, retry
+ *   node_slot.c    the life of a key: its states, its start, its move
+ *   node_answer.c  what the end of a transfer means: record, retry, failure
+ *   node_copy.c    deep copies of results
  *   node_lane.c    who may ask a host when: shares, buckets, hold-backs
  *   node_build.c   from done keys to a closing
  *   node_close.c   closings to the store, and what its answers mean
@@ -323,7 +325,15 @@ void node_batch_free(struct batch *batch);
 void node_slot_set_state(struct slot *slot, enum slot_state state);
 void node_slot_ready(struct node_core *core, struct slot *slot);
 bool node_slot_start(struct node_core *core, struct slot *slot);
-void node_slot_fetched(struct node_core *core, const struct fetched *fetched);
+/* The slot of a transfer; NULL: it is not under way any more. */
+struct slot *node_slot_find(const struct node_core *core, uint64_t fetch);
+/* Its transfer has ended; it is in no place until its state changes. */
+void node_slot_land(struct node_core *core, struct slot *slot);
+/* DONE, with a result that is set already. */
+void node_slot_end(struct node_core *core, struct slot *slot);
+/* How many keys a source's page may give; 0: all. */
+size_t node_slot_keys_wanted(const struct node_core *core,
+                             const struct worker *worker, struct slice key);
 void node_slot_later(struct node_core *core, struct slot *slot);
 /* Takes the slot out of lane, heap and flights; `cancel`: says so. */
 void node_slot_leave(struct node_core *core, struct slot *slot, bool cancel);
@@ -337,6 +347,19 @@ bool node_slot_waits(const struct slot *slot);
 int node_slot_tries(const struct slot *slot);
 /* Of a page "N:KEY" of a query: N. */
 int64_t node_slot_page(struct slice key);
+
+/* node_answer.c */
+void node_answer(struct node_core *core, const struct fetched *fetched);
+
+/* node_copy.c; NULL when memory is out. */
+const struct record *node_copy_record(struct arena *arena, struct slice key,
+                                      usec_t wall, const struct slice *fields,
+                                      size_t n);
+const struct found *node_copy_found(struct arena *arena,
+                                    const struct found *from);
+struct closing_failure *node_copy_failure(struct arena *arena,
+                                          const struct closing_failure *from,
+                                          struct slice key);
 
 /* node_lane.c */
 bool node_lane_open_crews(struct node_core *core,

@@ -10,8 +10,6 @@
  */
 #include "core/node_internal.h"
 
-/* "N:KEY" is a key itself, and N has at most 19 digits. */
-#define PAGE_KEY_MAX (KEY_BYTES_MAX - 20)
 #define REDIRECT_REFUSED "the redirect leads to no http or https address"
 
 /* By the states from which one may come; see the diagram. */
@@ -87,7 +85,7 @@ static bool take_off(struct node_core *core, struct slot *slot)
     return true;
 }
 
-static void land(struct node_core *core, struct slot *slot)
+void node_slot_land(struct node_core *core, struct slot *slot)
 {
     struct flight *flight = &core->flights[slot->flight];
     CHECK(flight->slot == slot);
@@ -105,7 +103,7 @@ static uint64_t fetch_id(const struct node_core *core, const struct slot *slot)
     return generation << 32 | slot->flight;
 }
 
-static struct slot *find_flight(const struct node_core *core, uint64_t fetch)
+struct slot *node_slot_find(const struct node_core *core, uint64_t fetch)
 {
     uint32_t index = (uint32_t)fetch;
     if (index >= core->flights_capacity ||
@@ -126,13 +124,13 @@ void node_slot_leave(struct node_core *core, struct slot *slot, bool cancel)
         if (cancel)
             node_effect_add(core, NODE_EFFECT_CANCEL)->cancel =
                 fetch_id(core, slot);
-        land(core, slot);
+        node_slot_land(core, slot);
     }
 }
 
 /* The end of a key */
 
-static void end(struct node_core *core, struct slot *slot)
+void node_slot_end(struct node_core *core, struct slot *slot)
 {
     node_slot_set_state(slot, SLOT_DONE);
     slot->batch->last_end = core->now;
@@ -182,7 +180,7 @@ void node_slot_fail(struct node_core *core, struct slot *slot,
     slot->record = NULL;
     slot->found = NULL;
     if (slot->state != SLOT_DONE)
-        end(core, slot);
+        node_slot_end(core, slot);
 }
 
 /* Towards a start */
@@ -249,8 +247,8 @@ static struct slice make_url(struct node_core *core, const struct slot *slot,
     return (struct slice){copy, url.len};
 }
 
-static size_t keys_wanted(const struct node_core *core,
-                          const struct worker *worker, struct slice key)
+size_t node_slot_keys_wanted(const struct node_core *core,
+                             const struct worker *worker, struct slice key)
 {
     if (core->key_limit <= 0 || worker_class_is_fetcher(worker->class))
         return 0;
@@ -278,196 +276,8 @@ bool node_slot_start(struct node_core *core, struct slot *slot)
     effect->start.worker = worker;
     effect->start.key = slot->key;
     effect->start.url = url;
-    effect->start.keys_max = keys_wanted(core, worker, slot->key);
+    effect->start.keys_max = node_slot_keys_wanted(core, worker, slot->key);
     return true;
-}
-
-/* Tries that failed */
-
-static void delay(struct node_core *core, struct slot *slot, usec_t due)
-{
-    slot->redirect = (struct slice){0};
-    slot->redirects = 0;
-    if (due > slot->batch->deadline) {
-        slot->timer.due = due;
-        node_slot_set_state(slot, SLOT_LATER);
-        node_batch_judge(core, slot->batch);
-        return;
-    }
-    node_slot_set_state(slot, SLOT_DELAYED);
-    if (!node_timer_set(&core->timers, &slot->timer, due))
-        core->no_memory = true;
-}
-
-/* Twice as long after each try, between a half and one and a half of it. */
-static usec_t backoff(struct node_core *core, const struct request *request,
-                      int attempts)
-{
-    usec_t length = request->backoff;
-    for (int i = 1; i < attempts && length < request->backoff_max; i++)
-        length *= 2;
-    if (length > request->backoff_max)
-        length = request->backoff_max;
-    return length / 2 + node_core_jitter(core, length);
-}
-
-static void on_failed(struct node_core *core, struct slot *slot,
-                      struct lane *lane, const struct fetched *fetched)
-{
-    const struct request *request =
-        &node_crew(core, slot->batch)->worker->request;
-    bool refused = fetched->reason == REASON_REFUSED;
-    if (refused)
-        node_lane_refused(core, lane, fetched->retry_after);
-    if (!reason_may_pass(fetched->reason) ||
-        slot->attempts >= request->attempts) {
-        node_slot_fail(core, slot, fetched->reason, fetched->http_status,
-                       fetched->detail);
-        return;
-    }
-    usec_t due = core->now + backoff(core, request, slot->attempts);
-    if (refused && lane->hold_until > core->now)
-        due = lane->hold_until + node_core_jitter(core, request->backoff);
-    delay(core, slot, due);
-}
-
-static void on_redirect(struct node_core *core, struct slot *slot,
-                        const struct fetched *fetched)
-{
-    const struct request *request =
-        &node_crew(core, slot->batch)->worker->request;
-    if (slot->redirects >= request->redirects ||
-        fetched->url.len > URL_BYTES_MAX) {
-        node_slot_fail(core, slot, REASON_REDIRECT, fetched->http_status,
-                       slice_of(slot->redirects >= request->redirects
-                                    ? "too many redirects"
-                                    : "the redirect's address is too long"));
-        return;
-    }
-    slot->redirects++;
-    char *url =
-        arena_copy(&slot->batch->arena, fetched->url.data, fetched->url.len);
-    if (!url) {
-        core->no_memory = true;
-        return;
-    }
-    slot->redirect = (struct slice){url, fetched->url.len};
-    node_slot_ready(core, slot);
-}
-
-/* Tries that went well */
-
-static const struct record *copy_record(struct arena *arena, struct slice key,
-                                        usec_t wall, const struct slice *fields,
-                                        size_t n)
-{
-    size_t bytes = sizeof(struct record) + n * sizeof(struct slice);
-    for (size_t i = 0; i < n; i++)
-        bytes += fields[i].len;
-    struct record *record = arena_alloc(arena, bytes);
-    if (!record)
-        return NULL;
-    struct slice *copies = (struct slice *)(record + 1);
-    char *text = (char *)(copies + n);
-    for (size_t i = 0; i < n; i++) {
-        if (!fields[i].data)
-            continue; /* NULL stays NULL */
-        copies[i] = (struct slice){text, fields[i].len};
-        memcpy(text, fields[i].data, fields[i].len);
-        text += fields[i].len;
-    }
-    *record = (struct record){key, wall, copies};
-    return record;
-}
-
-static const struct found *copy_found(struct arena *arena,
-                                      const struct found *from)
-{
-    size_t bytes = sizeof *from + from->n * sizeof(struct slice);
-    for (size_t i = 0; i < from->n; i++)
-        bytes += from->keys[i].len;
-    struct found *found = arena_alloc(arena, bytes);
-    if (!found)
-        return NULL;
-    struct slice *keys = (struct slice *)(found + 1);
-    char *text = (char *)(keys + from->n);
-    for (size_t i = 0; i < from->n; i++) {
-        keys[i] = (struct slice){text, from->keys[i].len};
-        memcpy(text, from->keys[i].data, from->keys[i].len);
-        text += from->keys[i].len;
-    }
-    *found = *from;
-    found->keys = keys;
-    return found;
-}
-
-static void on_record(struct node_core *core, struct slot *slot,
-                      const struct fetched *fetched)
-{
-    const struct crew *crew = node_crew(core, slot->batch);
-    if (crew->key_field >= 0 &&
-        !key_is_valid(fetched->fields[crew->key_field])) {
-        node_slot_fail(core, slot, REASON_BAD_KEY, fetched->http_status,
-                       slice_of("the field \"key\" makes no key"));
-        return;
-    }
-    slot->record = copy_record(&slot->batch->arena, slot->key, fetched->wall,
-                               fetched->fields, crew->worker->n_fields);
-    if (!slot->record) {
-        core->no_memory = true;
-        return;
-    }
-    end(core, slot);
-}
-
-static void on_keys(struct node_core *core, struct slot *slot,
-                    const struct fetched *fetched)
-{
-    const struct worker *worker = node_crew(core, slot->batch)->worker;
-    size_t wanted = keys_wanted(core, worker, slot->key);
-    bool enough = wanted && fetched->n_keys >= wanted;
-    struct found found = {
-        .keys = fetched->keys,
-        .n = enough ? wanted : fetched->n_keys,
-        .more = fetched->more && !enough && fetched->n_keys,
-    };
-    if (found.more && found.keys[found.n - 1].len > PAGE_KEY_MAX) {
-        node_slot_fail(core, slot, REASON_BAD_KEY, 0,
-                       slice_of("a key is too long to read on after it"));
-        return;
-    }
-    slot->found = copy_found(&slot->batch->arena, &found);
-    if (!slot->found) {
-        core->no_memory = true;
-        return;
-    }
-    end(core, slot);
-}
-
-void node_slot_fetched(struct node_core *core, const struct fetched *fetched)
-{
-    struct slot *slot = find_flight(core, fetched->fetch);
-    if (!slot)
-        return;
-    struct lane *lane = slot->lane;
-    core->wall_offset = fetched->wall - core->now;
-    land(core, slot);
-    switch (fetched->outcome) {
-    case FETCH_RECORD:
-        lane->refusals = 0;
-        on_record(core, slot, fetched);
-        break;
-    case FETCH_KEYS:
-        lane->refusals = 0;
-        on_keys(core, slot, fetched);
-        break;
-    case FETCH_FAILED:
-        on_failed(core, slot, lane, fetched);
-        break;
-    case FETCH_REDIRECT:
-        on_redirect(core, slot, fetched);
-        break;
-    }
 }
 
 /* Moving */
@@ -482,20 +292,6 @@ void node_slot_later(struct node_core *core, struct slot *slot)
     slot->redirect = (struct slice){0};
     slot->timer.due = due;
     node_slot_set_state(slot, SLOT_LATER);
-}
-
-static struct closing_failure *copy_failure(struct arena *arena,
-                                            const struct closing_failure *from,
-                                            struct slice key)
-{
-    struct closing_failure *failure = arena_alloc(arena, sizeof *failure);
-    char *text = arena_copy(arena, from->detail.data, from->detail.len);
-    if (!failure || !text)
-        return NULL;
-    *failure = *from;
-    failure->key = key;
-    failure->detail.data = text;
-    return failure;
 }
 
 /* Everything the slot points at, into the other batch's arena. */
@@ -516,12 +312,13 @@ static bool copy_texts(const struct node_core *core, struct slot *to,
             return false;
     }
     if (from->record)
-        to->record = copy_record(arena, to->key, from->record->fetched_at,
-                                 from->record->fields, worker->n_fields);
+        to->record = node_copy_record(arena, to->key, from->record->fetched_at,
+                                      from->record->fields, worker->n_fields);
     if (from->found)
-        to->found = copy_found(arena, from->found);
+        to->found = node_copy_found(arena, from->found);
     if (from->failure)
-        to->failure = copy_failure(arena, from->failure, failed_key(core, to));
+        to->failure =
+            node_copy_failure(arena, from->failure, failed_key(core, to));
     return (!from->record || to->record) && (!from->found || to->found) &&
            (!from->failure || to->failure);
 }

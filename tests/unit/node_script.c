@@ -72,9 +72,13 @@ static void say_rows(const struct closing *closing)
     for (size_t i = 0; i < closing->n_rows; i++) {
         const struct closing_rows *rows = &closing->rows[i];
         say(" %s", worker_name(rows->sink_worker));
-        for (size_t r = 0; r < rows->n_records; r++)
+        for (size_t r = 0; r < rows->n_records; r++) {
+            struct slice field = rows->records[r]->fields[0];
+            if (!field.data)
+                field = slice_of("NULL");
             say(" %.*s=%.*s", SLICE_ARGS(rows->records[r]->key),
-                SLICE_ARGS(rows->records[r]->fields[0]));
+                SLICE_ARGS(field));
+        }
         say(";");
     }
 }

@@ -201,6 +201,17 @@ static void test_all_queues(void **state)
     expect("report 7 closed 3 0 700 701\n");
 }
 
+/* A field that the answer did not have is NULL, not empty. */
+static void test_null_field(void **state)
+{
+    (void)state;
+    task(7, DETAILS, "A B");
+    record("A", NULL);
+    forget_transcript();
+    record("B", "");
+    expect("close 7: store A=NULL; store2 B=; done 2\n");
+}
+
 /* A field named "key" is the next fetcher's key; one that makes no key is a
  * failure. A fetcher that feeds no store stores nothing. */
 static void test_key_field(void **state)
@@ -500,31 +511,19 @@ static void test_children_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_early_close),
-        TEST(test_end_while_unborn),
-        TEST(test_batch_time),
-        TEST(test_batch_time_nothing_done),
-        TEST(test_later),
-        TEST(test_closings_max),
-        TEST(test_all_queues),
-        TEST(test_key_field),
-        TEST(test_source),
-        TEST(test_two_pages),
-        TEST(test_source_failed),
-        TEST(test_query),
-        TEST(test_query_limit),
-        TEST(test_query_failed),
-        TEST(test_many_children),
-        TEST(test_no_children),
-        TEST(test_already),
-        TEST(test_unknown),
-        TEST(test_child_held_already),
-        TEST(test_bisection),
-        TEST(test_bisection_with_rest),
-        TEST(test_halves_first),
-        TEST(test_source_refused),
-        TEST(test_failure_refused),
-        TEST(test_children_refused),
+        TEST(test_early_close),     TEST(test_end_while_unborn),
+        TEST(test_batch_time),      TEST(test_batch_time_nothing_done),
+        TEST(test_later),           TEST(test_closings_max),
+        TEST(test_all_queues),      TEST(test_null_field),
+        TEST(test_key_field),       TEST(test_source),
+        TEST(test_two_pages),       TEST(test_source_failed),
+        TEST(test_query),           TEST(test_query_limit),
+        TEST(test_query_failed),    TEST(test_many_children),
+        TEST(test_no_children),     TEST(test_already),
+        TEST(test_unknown),         TEST(test_child_held_already),
+        TEST(test_bisection),       TEST(test_bisection_with_rest),
+        TEST(test_halves_first),    TEST(test_source_refused),
+        TEST(test_failure_refused), TEST(test_children_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

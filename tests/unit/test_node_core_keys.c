@@ -21,7 +21,7 @@ static const char pipeline[] =
     "  - {name: quotes, class: http_json, input_queue: keys,\n"
     "     output_queues: [prices], instances: 2,\n"
     "     options: {url: 'http://h/{key}', fields: {price: /p},\n"
-    "               retry: {attempts: 3, backoff: 1s, backoff_max: 3s},\n"
+    "               retry: {attempts: 3, backoff: 1s, backoff_max: 1500ms},\n"
     "               redirects: 1}}\n"
     "  - {name: budget, class: http_json, input_queue: budgets,\n"
     "     output_queues: [prices], instances: 100,\n"
@@ -137,7 +137,7 @@ static void test_backoff(void **state)
     expect("start A http://h/A\n");
     failed("A", REASON_TIMEOUT);
     length = pass_until_effect(10 * SECOND);
-    assert_in_range(length, SECOND, 3 * SECOND);
+    assert_in_range(length, 750 * MS, 2250 * MS);
     expect("start A http://h/A\n");
     failed("A", REASON_CONNECT);
     expect("close 7: failed A connect 3; done 1\n");
@@ -360,6 +360,55 @@ static void test_older_share(void **state)
     expect("");
 }
 
+/* A share that answers no heartbeat of ours, or one of long ago, is void. */
+static void test_late_share(void **state)
+{
+    (void)state;
+    task(7, BUDGET, "A");
+    struct message message = {.type = MESSAGE_SHARE};
+    message.share = (struct share){BUDGET, 1, 0, 0, 10 * SECOND, 99};
+    master_says(&message);
+    pass(100 * SECOND);
+    message.share = (struct share){BUDGET, 2, 0, 0, 100 * SECOND, 1};
+    master_says(&message);
+    expect("");
+}
+
+/* A share is acknowledged when no more is in flight than it allows. */
+static void test_share_is_obeyed(void **state)
+{
+    (void)state;
+    share(BUDGET, 0, 2, 60 * SECOND);
+    task(7, BUDGET, "A B");
+    pass(SECOND);
+    assert_int_equal(script.heartbeat.n_shares, 1);
+    share(BUDGET, 0, 1, 60 * SECOND);
+    pass(SECOND);
+    assert_int_equal(script.heartbeat.n_shares, 0);
+    record("A", "1");
+    pass(SECOND);
+    assert_int_equal(script.heartbeat.n_shares, 1);
+}
+
+/* Keys that wait for the budget wait on in the child that is kept. */
+static void test_waiting_keys_are_kept(void **state)
+{
+    (void)state;
+    share(BUDGET, 0, 2, 20 * SECOND);
+    task(7, BUDGET, "A B C D");
+    share(BUDGET, 0, -1, 20 * SECOND);
+    record("A", "1");
+    record("B", "1");
+    forget_transcript();
+    pass(2 * SECOND);
+    expect("close 7: store A=1 B=1; kept budget [C D]; done 2\n");
+    share(BUDGET, 0, 1, 20 * SECOND);
+    expect("start C http://b/C\n");
+    won(7);
+    record("C", "1");
+    expect("report 7 closed 2 0 700+\nstart D http://b/D\n");
+}
+
 /* The rate is kept from start to start: a bucket of one. */
 static void test_rate(void **state)
 {
@@ -520,6 +569,9 @@ int main(void)
         TEST(test_hold_from_master),
         TEST(test_share_needed),
         TEST(test_older_share),
+        TEST(test_late_share),
+        TEST(test_share_is_obeyed),
+        TEST(test_waiting_keys_are_kept),
         TEST(test_rate),
         TEST(test_rate_counts_all),
         TEST(test_high_rate),
