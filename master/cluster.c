@@ -20,7 +20,11 @@
 #include "wire/message.h"
 
 #define PROGRESS_INTERVAL (250 * USEC_PER_MSEC)
-#define END_PATIENCE_MS 5000 /* for nodes to end by themselves */
+#define END_PATIENCE (5 * USEC_PER_SEC) /* for nodes to end by themselves, */
+#define STOP_PATIENCE                                                          \
+    (200 * USEC_PER_MSEC) /* and where the run is not done                     \
+                           */
+#define END_LOOK_INTERVAL (50 * USEC_PER_MSEC)
 #define LINGER_MS 500
 #define WHO "master"
 
@@ -61,6 +65,22 @@ static void tell_core(struct cluster *cluster, const struct master_event *event)
         log_warn(WHO, "%s", err.text);
 }
 
+/* A node's last words, after the core has finished: for the summary. */
+static void take_last_heartbeat(struct cluster *cluster,
+                                const struct message *message)
+{
+    if (message->type != MESSAGE_HEARTBEAT)
+        return;
+    for (size_t i = 0; i < cluster->result->n_nodes; i++) {
+        struct node_view *view = &cluster->result->nodes[i];
+        if (strcmp(view->name, message->node))
+            continue;
+        view->last = message->heartbeat;
+        view->last.held = NULL;
+        view->last.shares = NULL;
+    }
+}
+
 static void on_report(void *context, struct slice data)
 {
     struct cluster *cluster = context;
@@ -74,14 +94,19 @@ static void on_report(void *context, struct slice data)
     }
     struct master_event event = {.type = MASTER_EVENT_MESSAGE,
                                  .message = &message};
-    tell_core(cluster, &event);
+    if (cluster->over)
+        take_last_heartbeat(cluster, &message);
+    else
+        tell_core(cluster, &event);
 }
 
 static void on_tick(evutil_socket_t fd, short what, void *context)
 {
     (void)fd;
     (void)what;
-    tell_core(context, &(struct master_event){.type = MASTER_EVENT_TICK});
+    struct cluster *cluster = context;
+    if (!cluster->over)
+        tell_core(cluster, &(struct master_event){.type = MASTER_EVENT_TICK});
 }
 
 static void on_progress(evutil_socket_t fd, short what, void *context)
@@ -89,7 +114,8 @@ static void on_progress(evutil_socket_t fd, short what, void *context)
     (void)fd;
     (void)what;
     struct cluster *cluster = context;
-    cluster->options->on_progress(cluster->options->context, cluster->core);
+    if (!cluster->over)
+        cluster->options->on_progress(cluster->options->context, cluster->core);
 }
 
 static void on_signal(evutil_socket_t number, short what, void *context)
@@ -98,8 +124,9 @@ static void on_signal(evutil_socket_t number, short what, void *context)
     struct cluster *cluster = context;
     log_info(WHO, "signal %d: pausing the run; once more to stop at once",
              (int)number);
-    if (cluster->processes)
-        processes_let_end(cluster->processes);
+    if (cluster->over)
+        return;
+    processes_let_end(cluster->processes);
     tell_core(cluster, &(struct master_event){.type = MASTER_EVENT_STOP});
 }
 
@@ -114,7 +141,8 @@ static void on_process_exit(void *context, const char *name, bool crashed,
     struct master_event event = {.type = MASTER_EVENT_NODE_EXITED};
     event.exited.node = name;
     event.exited.crashed = crashed;
-    tell_core(cluster, &event);
+    if (!cluster->over)
+        tell_core(cluster, &event);
 }
 
 static void end_with(struct cluster *cluster, enum cluster_end end,
@@ -415,13 +443,25 @@ static void remove_folder(struct cluster *cluster)
     rmdir(cluster->folder);
 }
 
+/* Nodes hear the end on `control`, say their last, and end. */
+static void let_nodes_end(struct cluster *cluster)
+{
+    usec_t patience =
+        cluster->result->end == CLUSTER_FINISHED ? END_PATIENCE : STOP_PATIENCE;
+    usec_t until = clock_monotonic() + patience;
+    const struct timeval moment = {0, END_LOOK_INTERVAL};
+    processes_let_end(cluster->processes);
+    while (processes_running(cluster->processes) > 0 &&
+           clock_monotonic() < until) {
+        evtimer_add(cluster->tick, &moment);
+        event_base_loop(cluster->base, EVLOOP_ONCE);
+    }
+}
+
 static void close_cluster(struct cluster *cluster)
 {
     struct peer *peer, *next;
-    /* Nodes read the end on `control` while they are waited for. */
-    int patience =
-        cluster->result->end == CLUSTER_FINISHED ? END_PATIENCE_MS : 200;
-    processes_free(&cluster->processes, patience);
+    processes_free(&cluster->processes);
     HASH_ITER (hh, cluster->peers, peer, next) {
         close_peer(cluster, peer->name);
     }
@@ -475,6 +515,7 @@ int cluster_run(const struct cluster_options *options,
         }
         options->on_progress(options->context, cluster.core);
         keep_views(&cluster);
+        let_nodes_end(&cluster);
     }
     close_cluster(&cluster);
     return (int)err->code;

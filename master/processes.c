@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -272,7 +271,7 @@ int processes_new(struct event_base *base,
     else if (!find_program(processes->program, err))
         start_all(processes, err);
     if (err->code != ERR_NONE) {
-        processes_free(&processes, 0);
+        processes_free(&processes);
         return (int)err->code;
     }
     *ret = processes;
@@ -292,36 +291,12 @@ int processes_running(const struct processes *processes)
     return n;
 }
 
-static void reap_ended(struct processes *processes)
-{
-    for (int i = 0; i < processes->options.n_nodes; i++) {
-        struct process *process = &processes->list[i];
-        if (process->pid > 0 &&
-            waitpid(process->pid, NULL, WNOHANG) == process->pid)
-            process->pid = 0;
-    }
-}
-
-/* Looks every 2 ms: the end of a run should not cost more. */
-static void wait_for_all(struct processes *processes, int patience_ms)
-{
-    const struct timespec moment = {.tv_nsec = 2 * 1000 * 1000};
-    usec_t until = clock_monotonic() + patience_ms * USEC_PER_MSEC;
-    reap_ended(processes);
-    while (processes_running(processes) > 0 && clock_monotonic() < until) {
-        nanosleep(&moment, NULL);
-        reap_ended(processes);
-    }
-}
-
-void processes_free(struct processes **ptr, int patience_ms)
+void processes_free(struct processes **ptr)
 {
     struct processes *processes = *ptr;
     if (!processes)
         return;
     processes->ending = true;
-    if (processes->list)
-        wait_for_all(processes, patience_ms);
     for (int i = 0; processes->list && i < processes->options.n_nodes; i++) {
         struct process *process = &processes->list[i];
         if (process->pid > 0) {

@@ -52,8 +52,7 @@ void processes_let_end(struct processes *processes);
 /* How many are running. */
 int processes_running(const struct processes *processes);
 
-/* Waits at most `patience_ms` for them to end by themselves, then kills what
- * is left. */
-void processes_free(struct processes **processes, int patience_ms);
+/* Kills those that still run. */
+void processes_free(struct processes **processes);
 
 #endif
