@@ -15,7 +15,9 @@
 #include "pipeline/pipeline.h"
 
 #define EXTRACT_PADDING 64 /* readable bytes that must follow a body */
-#define EXTRACT_JSON_DEPTH_MAX 256
+#define EXTRACT_JSON_DEPTH_MAX                                                 \
+    256 /* levels that a pointer is followed; what                             \
+           lies beside it may be deeper */
 #define EXTRACT_TAG_BYTES_MAX                                                  \
     (64 * 1024) /* a longer HTML tag is refused                                \
                    before libxml2 sees it */

@@ -154,8 +154,6 @@ xmlXPathObjectPtr extract_html_evaluate(const struct extract_html *html,
         extract_fail(result, REASON_NOT_HTML,
                      "the XPath needs more than %d steps on this page",
                      EXTRACT_XPATH_OPS_MAX);
-    else if (object->type == XPATH_NODESET && object->nodesetval)
-        xmlXPathNodeSetSort(object->nodesetval);
     xmlXPathFreeContext(context);
     return object;
 }

@@ -31,7 +31,7 @@ MUSTCHECK
 xmlDocPtr extract_html_parse(struct slice body, struct extract_result *result);
 
 /* What the path number `path` gives on the page; NULL sets `result`. To be
- * freed with xmlXPathFreeObject(). A set of nodes is in document order. */
+ * freed with xmlXPathFreeObject(). libxml2 gives nodes in document order. */
 MUSTCHECK
 xmlXPathObjectPtr extract_html_evaluate(const struct extract_html *html,
                                         size_t path, xmlDocPtr page,

@@ -85,15 +85,14 @@ error_code scalar_of(struct slice token, struct extract_value *ret)
     return simdjson::SUCCESS;
 }
 
-/* simdjson lets half a surrogate pair through as bytes that are no UTF-8. */
+/* simdjson refuses bad escapes and halves of surrogate pairs. */
 void string_of(simdjson::simdjson_result<std::string_view> string,
                struct extract_value *ret)
 {
     std::string_view text;
-    bool good = !std::move(string).get(text) &&
-                simdjson::validate_utf8(text.data(), text.size());
+    bool good = !std::move(string).get(text);
     ret->kind = good ? EXTRACT_STRING : EXTRACT_BAD_STRING;
-    ret->text = slice_from(good ? text : std::string_view());
+    ret->text = slice_from(text);
 }
 
 /* How many of the first bytes of the raw name are those of `token`, up to its

@@ -68,9 +68,9 @@ static const xmlNode *node_after(const xmlNode *node, const xmlNode *top,
 {
     if (into && node->type == XML_ELEMENT_NODE && node->children)
         return node->children;
-    while (node != top && !node->next)
+    while (node && node != top && !node->next)
         node = node->parent;
-    return node == top ? NULL : node->next;
+    return !node || node == top ? NULL : node->next;
 }
 
 /* The next element `name` after `node` below `top`, not looking into nested
@@ -435,8 +435,10 @@ bool extract_table_keys(struct extract_html *html, struct slice body,
     if (!page)
         return false;
     bool found = find_place(html, page, &place, result);
-    if (found)
+    if (found) {
+        CHECK(place.table);
         add_keys(html, &place, keys);
+    }
     xmlFreeDoc(page);
     if (html->no_memory)
         return extract_fail(result, REASON_INTERNAL, "out of memory");

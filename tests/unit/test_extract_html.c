@@ -6,13 +6,15 @@
 
 #include <cmocka.h>
 
+#include "alloc_sweep.h"
 #include "base/clock.h"
 #include "extract_run.h"
 #include "extract_table.h"
 #include "extract_tags.h"
 
-#define REFUSAL_CPU_MAX (USEC_PER_SEC / 2) /* with sanitizers, on any machine  \
-                                            */
+#define REFUSAL_CPU_MAX                                                        \
+    (USEC_PER_SEC / 2) /* with sanitizers, on any machine                      \
+                        */
 
 static const char at_b[] = "class http_html\nfield b //b\n";
 static const char keys_of_a[] = "class html_table\ncolumn A\n";
@@ -101,8 +103,12 @@ static void test_bytes(void **state)
                          "not_html: holds a NUL\n");
     assert_extract(at_b, " \n", "not_html: the answer is empty\n");
     assert_extract(at_b, "\xef\xbb\xbf<b>1</b>", "b 1\n");
-    assert_extract(at_b, "<meta charset=iso-8859-1><b>1</b><i>\xc3\xa9</i>",
-                   "b 1\n");
+    assert_extract("class http_html\nfield b //b\ntype text\n",
+                   "<meta charset=iso-8859-1><b>\u00e9</b>", "b \u00e9\n");
+    assert_extract("class http_html\nfield b //b\ntype text\n",
+                   "<meta http-equiv=Content-Type content='text/html; "
+                   "charset=utf-16'><b>\u00e9</b>",
+                   "b \u00e9\n");
 }
 
 /* Where the scan of the tags could lose step with libxml2, the page is
@@ -235,6 +241,38 @@ static void test_columns_max(void **state)
     }
 }
 
+static void extract_table_once(void *context)
+{
+    struct extract_spec *spec = context;
+    struct extractor *extractor = extractor_new(&spec->worker);
+    assert_true(extractor || alloc_sweep_failed());
+    if (!extractor)
+        return;
+    char body[256] = "<table><tr><th>A<tr><td>x<tr><td>y</table>";
+    struct arena arena = ARENA_EMPTY;
+    struct slice *keys;
+    size_t n;
+    struct extract_result result;
+    extract_keys(extractor, slice_of(body), 0, &arena, &keys, &n, &result);
+    if (alloc_sweep_failed())
+        assert_int_equal(result.reason, REASON_INTERNAL);
+    else
+        assert_int_equal(n, 2);
+    arena_free(&arena);
+    extractor_free(&extractor);
+}
+
+/* Whichever allocation of ours fails: no extractor, or a reason, and nothing
+ * leaks. */
+static void test_every_allocation_may_fail(void **state)
+{
+    (void)state;
+    struct extract_spec spec;
+    extract_spec_init(&spec, keys_of_a);
+    assert_true(alloc_sweep(extract_table_once, &spec) >= 5);
+    extract_spec_fini(&spec);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -249,6 +287,7 @@ int main(void)
         cmocka_unit_test(test_value_bytes),
         cmocka_unit_test(test_span_bombs),
         cmocka_unit_test(test_columns_max),
+        cmocka_unit_test(test_every_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
