@@ -40,6 +40,7 @@ struct node {
     struct run *run; /* NULL before the first welcome */
     struct arena message_arena;
     struct buffer outgoing;
+    usec_t started;
     bool over;
     int exit_status;
 };
@@ -179,6 +180,7 @@ static void add_process_counters(const struct node *node,
 {
     struct turns turns = turn_counts();
     beat->cpu = clock_process_cpu();
+    beat->uptime = clock_monotonic() - node->started;
     beat->worst_turn = turns.worst;
     beat->long_turns = turns.n_long;
     beat->memory_peak = memory_peak();
@@ -361,7 +363,7 @@ static void close_node(struct node *node)
 
 int node_run(const struct node_options *options)
 {
-    struct node node = {.options = options};
+    struct node node = {.options = options, .started = clock_monotonic()};
     struct error err = ERROR_NONE;
     if (open_loop(&node, &err) || open_core(&node, &err) ||
         open_sockets(&node, &err)) {

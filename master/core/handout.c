@@ -9,6 +9,10 @@
  * A batch that must run alone waits for a node that holds nothing, which then
  * gets nothing else until that batch is closed.
  *
+ * At the start of a run the first node to come would take what is meant for
+ * those that are still starting. So keys wait for the nodes that are expected,
+ * though not for long; only lists, which make the keys, do not.
+ *
  * Near the end, when nothing waits and a node is idle, the batch that was
  * held for longest goes to a second node as well.
  */
@@ -105,6 +109,18 @@ static void give_alone(struct master_core *core)
     }
 }
 
+static bool waits_for_nodes(const struct master_core *core)
+{
+    return core->n_alive < core->config.nodes_expected &&
+           core->now < core->started_at + MASTER_GATHER;
+}
+
+static bool is_fetcher(const struct master_core *core, size_t worker)
+{
+    return worker_class_is_fetcher(
+        core->config.pipeline->workers[worker].class);
+}
+
 /* The one that is due for longest, of workers not in `blocked`. */
 static struct batch *first_due(const struct master_core *core, uint64_t blocked)
 {
@@ -125,6 +141,9 @@ static void give_due(struct master_core *core)
     _Static_assert(PIPELINE_WORKERS_MAX <= 64, "one bit for each worker");
     uint64_t blocked = 0;
     struct batch *batch;
+    for (size_t i = 0; i < core->config.pipeline->n_workers; i++)
+        if (waits_for_nodes(core) && is_fetcher(core, i))
+            blocked |= (uint64_t)1 << i;
     while (heap_first(&core->ready) && (batch = first_due(core, blocked))) {
         struct node *node = choose(core, batch);
         if (!node || !has_credit(core, node, batch))
@@ -187,7 +206,8 @@ void handout_turn(struct master_core *core)
 
 usec_t handout_deadline(const struct master_core *core)
 {
-    usec_t when = USEC_NEVER;
+    usec_t when =
+        waits_for_nodes(core) ? core->started_at + MASTER_GATHER : USEC_NEVER;
     struct batch *batch = first_of(&core->alone);
     if (batch)
         when = still_ahead(core, batch->due);

@@ -27,11 +27,12 @@
 #include "wire/message.h"
 
 #define MASTER_NODES_MAX 16384
-#define MASTER_WINDOW_MIN 64     /* pending batches kept at hand, at least, */
-#define MASTER_WINDOW_PER_NODE 4 /* and for each node */
-#define MASTER_PAGE 256          /* batches read from the ledger at once */
-#define MASTER_LOOK_MAX 256      /* batches asked for at once */
-#define NODE_HEARTBEATS_MISSED 3 /* a node this silent is dead */
+#define MASTER_WINDOW_MIN 64       /* pending batches kept at hand, at least, */
+#define MASTER_WINDOW_PER_NODE 4   /* and for each node */
+#define MASTER_PAGE 256            /* batches read from the ledger at once */
+#define MASTER_LOOK_MAX 256        /* batches asked for at once */
+#define MASTER_GATHER USEC_PER_SEC /* keys wait so long for expected nodes */
+#define NODE_HEARTBEATS_MISSED 3   /* a node this silent is dead */
 
 struct master_core;
 
