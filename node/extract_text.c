@@ -139,23 +139,21 @@ struct slice extract_text_without_footnotes(struct slice text)
 }
 
 /* Whether the commas of `text` (digits, then anything) part groups of three,
- * the first of one to three digits; there must be one at least. */
+ * the first of one to three digits. */
 static bool has_thousands(struct slice text)
 {
     size_t n = digits(text);
     if (n < 1 || n > 3)
         return false;
     advance(&text, n);
-    size_t groups = 0;
     while (starts_with(text, ',', ',')) {
         advance(&text, 1);
         if (digits(text) != 3)
             return false;
         advance(&text, 3);
-        groups++;
     }
     /* A comma further on (1,234.5,6) is left for the grammar to refuse. */
-    return groups > 0;
+    return true;
 }
 
 size_t extract_text_plain_number(char *data, size_t len)
