@@ -142,11 +142,11 @@ static void run_timers(struct node_core *core)
     }
 }
 
-/* The loop did not run for so long that others take the node for dead. */
+/* The loop did not run for so long that others take the node for dead: there
+ * is a tick at least for each heartbeat, and a lease has several of them. */
 static bool stood_still(const struct node_core *core, usec_t now)
 {
-    return core->state != NODE_GREETING && now - core->now > core->lease &&
-           now >= node_core_deadline(core);
+    return core->state != NODE_GREETING && now - core->now > core->lease;
 }
 
 /* A turn */

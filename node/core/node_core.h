@@ -24,6 +24,14 @@
  *             others in the ledger, for any node.
  * A key:     WAITING (may be due later) --> FLYING --> DONE (record, failure)
  *            or LATER (goes into a child that is not kept).
+ *
+ * In its closings: n_keys_done counts, of a fetcher, the keys that are DONE,
+ * stored or failed; of a source, only those that failed. A source fails under
+ * its URL, a query under "query". `closer` is NAME/INCARNATION/NUMBER, the
+ * numbers in hexadecimal.
+ *
+ * Budgets: a worker's rate is kept by a bucket of one request for each host;
+ * at more than 200 a second, of what 5 ms bring. Every START counts.
  */
 #ifndef CORE_NODE_CORE_H
 #define CORE_NODE_CORE_H

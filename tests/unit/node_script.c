@@ -29,6 +29,7 @@ static size_t n_flights;
 static struct {
     uint64_t id;
     int64_t batch;
+    const struct closing *closing;
 } closings[CLOSINGS_MAX];
 static size_t n_closings;
 
@@ -90,7 +91,8 @@ static void say_failures(const struct closing *closing)
         say(" failed %.*s %s %d", SLICE_ARGS(failure->key),
             reason_name(failure->reason), failure->attempts);
         if (script.verbose)
-            say(" (%zu bytes)", failure->detail.len);
+            say(" (%zu bytes: %.*s)", failure->detail.len,
+                SLICE_ARGS(failure->detail));
         say(";");
     }
 }
@@ -220,6 +222,7 @@ static void write_down(const struct node_effect *effect)
     case NODE_EFFECT_CLOSE:
         assert_true(n_closings < CLOSINGS_MAX);
         closings[n_closings].id = effect->close.id;
+        closings[n_closings].closing = effect->close.closing;
         closings[n_closings++].batch = effect->close.closing->batch;
         say_closing(effect->close.closing);
         break;
@@ -466,6 +469,7 @@ static uint64_t take_closing(int64_t batch)
         uint64_t id = closings[i].id;
         if (closings[i].batch != batch)
             continue;
+        assert_int_equal(closings[i].closing->batch, batch); /* it lives */
         closings[i] = closings[--n_closings];
         return id;
     }

@@ -15,7 +15,7 @@
  *   won(7);                 expect("report 7 closed 1 1\n");
  *   script_end();
  *
- * Heartbeats, hellos after the first, and the lengths of failures' details are
+ * Heartbeats, hellos after the first, and failures' details are
  * written down only while `script.verbose`. All invariants are checked after
  * each event.
  */

@@ -247,6 +247,19 @@ static void test_source(void **state)
     expect("report 8 closed 0 0 800 801\n");
 }
 
+/* Whatever the user says, a batch is never larger than a message takes. */
+static void test_batch_keys_max(void **state)
+{
+    (void)state;
+    static char keys[2 * (TASK_KEYS_MAX + 1)];
+    for (size_t i = 0; i + 1 < sizeof keys; i++)
+        keys[i] = i % 2 ? ' ' : 'A';
+    task_with(&(struct task){.batch = 7, .worker = LIST, .batch_keys = 1000},
+              "http://w/1");
+    found("http://w/1", keys, false);
+    assert_non_null(strstr(transcript(), "]; child quotes [A]; done 0\n"));
+}
+
 /* Two pages in one batch may hold the same key: the ledger has to look. */
 static void test_two_pages(void **state)
 {
@@ -486,10 +499,12 @@ static void test_failure_refused(void **state)
 {
     (void)state;
     done_batch(7, "A");
-    answered(7, CLOSE_REFUSED, "\xff is no text");
-    answered(7, CLOSE_REFUSED, "\xff is no text");
-    expect("close 7: failed A database_refused 1; done 1\n"
-           "close 7: failed A database_refused 1; done 1\n");
+    script.verbose = true;
+    answered(7, CLOSE_REFUSED, "\xff is odd");
+    answered(7, CLOSE_REFUSED, "\xff is odd");
+    expect(
+        "close 7: failed A database_refused 1 (8 bytes: \xff is odd); done 1\n"
+        "close 7: failed A database_refused 1 (8 bytes: ? is odd); done 1\n");
     answered(7, CLOSE_REFUSED, "still not");
     expect("forget\n"
            "exit 4 the database refuses to close batch 7: still not\n");
@@ -511,19 +526,33 @@ static void test_children_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_early_close),     TEST(test_end_while_unborn),
-        TEST(test_batch_time),      TEST(test_batch_time_nothing_done),
-        TEST(test_later),           TEST(test_closings_max),
-        TEST(test_all_queues),      TEST(test_null_field),
-        TEST(test_key_field),       TEST(test_source),
-        TEST(test_two_pages),       TEST(test_source_failed),
-        TEST(test_query),           TEST(test_query_limit),
-        TEST(test_query_failed),    TEST(test_many_children),
-        TEST(test_no_children),     TEST(test_already),
-        TEST(test_unknown),         TEST(test_child_held_already),
-        TEST(test_bisection),       TEST(test_bisection_with_rest),
-        TEST(test_halves_first),    TEST(test_source_refused),
-        TEST(test_failure_refused), TEST(test_children_refused),
+        TEST(test_early_close),
+        TEST(test_end_while_unborn),
+        TEST(test_batch_time),
+        TEST(test_batch_time_nothing_done),
+        TEST(test_later),
+        TEST(test_closings_max),
+        TEST(test_all_queues),
+        TEST(test_null_field),
+        TEST(test_key_field),
+        TEST(test_source),
+        TEST(test_batch_keys_max),
+        TEST(test_two_pages),
+        TEST(test_source_failed),
+        TEST(test_query),
+        TEST(test_query_limit),
+        TEST(test_query_failed),
+        TEST(test_many_children),
+        TEST(test_no_children),
+        TEST(test_already),
+        TEST(test_unknown),
+        TEST(test_child_held_already),
+        TEST(test_bisection),
+        TEST(test_bisection_with_rest),
+        TEST(test_halves_first),
+        TEST(test_source_refused),
+        TEST(test_failure_refused),
+        TEST(test_children_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -172,7 +172,7 @@ static void test_detail_is_cut(void **state)
         memcpy(key + i, "\xc3\xa4", 3);
     script.verbose = true;
     task(7, PAGES, key);
-    assert_non_null(strstr(transcript(), " bad_key 0 (299 bytes);"));
+    assert_non_null(strstr(transcript(), " bad_key 0 (299 bytes: /"));
 }
 
 /* ---- redirects ---- */
@@ -494,25 +494,42 @@ static char *many_hosts(int first, int n)
     return keys;
 }
 
-/* A node remembers the state of so many hosts. Those that need no remembering
- * make room; where none does, the others share one budget. */
-static void test_lanes_max(void **state)
+/* As many hosts as a node remembers, each asked just now; h3 has answered. */
+static void fill_lanes(void)
 {
-    (void)state;
     share(HOSTS, 1, 0, 500 * SECOND);
     task(1, HOSTS, many_hosts(0, 512));
     task(2, HOSTS, many_hosts(512, 512));
     assert_int_equal(starts(), NODE_LANES_MAX);
+    record("h3", "1");
     forget_transcript();
+}
+
+/* Hosts beyond those share one budget, as long as all others must be
+ * remembered; a host that need not be makes room. */
+static void test_lanes_max(void **state)
+{
+    (void)state;
+    fill_lanes();
     task(3, HOSTS, "x y");
     expect("start x http://x/\n");
     refused("x", 2 * SECOND); /* no host to tell of */
     expect("");
     assert_int_equal(pass_until_effect(10 * SECOND), 2 * SECOND);
     expect("start y http://y/\n");
-    record("h3", "1");
     task(4, HOSTS, "z z");
-    assert_non_null(strstr(transcript(), "start z http://z/\n"));
+    expect("start z http://z/\n");
+}
+
+/* A host that is held back must be remembered. */
+static void test_held_lane_is_remembered(void **state)
+{
+    (void)state;
+    fill_lanes();
+    hold(HOSTS, "h3:80", 100 * SECOND);
+    pass(5 * SECOND);
+    task(3, HOSTS, "x y");
+    expect("start x http://x/\n");
 }
 
 /* ---- sources ---- */
@@ -538,6 +555,10 @@ static void test_unknown_transfer(void **state)
     (void)state;
     task(7, QUOTES, "A");
     record("A", "1");
+    forget_transcript();
+    record("A", "2");
+    expect("");
+    task(8, QUOTES, "B"); /* in A's place */
     forget_transcript();
     record("A", "2");
     expect("");
@@ -578,6 +599,7 @@ int main(void)
         TEST(test_in_flight),
         TEST(test_rate_for_each_host),
         TEST(test_lanes_max),
+        TEST(test_held_lane_is_remembered),
         TEST(test_source),
         TEST(test_unknown_transfer),
     };
