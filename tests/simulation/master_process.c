@@ -157,15 +157,14 @@ static void send(struct world *world, struct sim_master *master,
               message->node[0] ? message->node : "all");
     if (message->epoch != master->epoch && message->type != MESSAGE_REFUSE)
         rule_broken(world, "a message bears epoch %" PRId64, message->epoch);
-    char endpoint[64];
     if (message->type == MESSAGE_WELCOME) {
         struct welcome *welcome = &message->welcome;
         int node = node_index(world, message->node);
         if (!master->socket_open[node])
             rule_broken(world, "a welcome without a socket for %s",
                         message->node);
-        net_endpoint(master, node, endpoint);
-        welcome->task_endpoint = endpoint;
+        net_endpoint(master, node, master->endpoint);
+        welcome->task_endpoint = master->endpoint;
         welcome->pipeline = buffer_slice(&world->yaml);
         welcome->pipeline_path = "simulated.yaml";
         welcome->key_limit = s->key_limit;

@@ -22,6 +22,7 @@ struct sim_master {
     usec_t tick_at;
     int sockets[SCENARIO_NODES_MAX]; /* number of the node's task socket */
     bool socket_open[SCENARIO_NODES_MAX];
+    char endpoint[64]; /* of the last welcome */
     bool loading, looking;
     int64_t asked;     /* answers to older questions are thrown away */
     usec_t stopped_at; /* SIGINT came; USEC_NEVER: not */

@@ -178,6 +178,17 @@ void rules_start(struct world *world, struct sim_node *node,
  * After each step
  */
 
+/* What all keys may take together. */
+static usec_t work_length(const struct scenario *s)
+{
+    double asks = (double)s->keys * s->attempts * 2;
+    double seconds = asks * (double)s->timeout / 1e6 /
+                     (s->in_flight > 0 ? s->in_flight : 10);
+    if (s->rate > 0)
+        seconds += asks / s->rate;
+    return (usec_t)(seconds * 1e6);
+}
+
 void rules_node(struct world *world, struct sim_node *node)
 {
     struct node_core_counts counts = node_core_counts(node->core);
@@ -192,7 +203,8 @@ void rules_node(struct world *world, struct sim_node *node)
     if (counts.flying != HASH_COUNT(node->transfers))
         rule_broken(world, "%s counts %zu transfers, there are %u", node->name,
                     counts.flying, HASH_COUNT(node->transfers));
-    usec_t limit = 2 * s->batch_time + HELD_SLACK;
+    /* A batch that has not begun waits for its turn past its time. */
+    usec_t limit = 2 * s->batch_time + HELD_SLACK + work_length(s);
     for (size_t i = 0; i < node->n_begun; i++)
         if (world->now - node->begun_at[i] > limit)
             rule_broken(world, "%s holds batch %lld for ever", node->name,
@@ -215,16 +227,9 @@ void rules_master(struct world *world, struct sim_master *master)
         rule_broken(world, "%s got SIGINT and does not end", master->name);
 }
 
-/* Everything a key may take, many times over. */
 usec_t rules_deadline(const struct world *world)
 {
-    const struct scenario *s = world->scenario;
-    double asks = (double)s->keys * s->attempts * 2;
-    double seconds = asks * (double)s->timeout / 1e6 /
-                     (s->in_flight > 0 ? s->in_flight : 10);
-    if (s->rate > 0)
-        seconds += asks / s->rate;
-    return world->calm_after + END_SLACK + (usec_t)(seconds * 1e6);
+    return world->calm_after + END_SLACK + work_length(world->scenario);
 }
 
 /*

@@ -162,12 +162,6 @@ void web_price(const char *key, char text[32])
              (unsigned)(hash >> 32) % 100);
 }
 
-int web_keys_wanted(const struct world *world)
-{
-    const struct scenario *s = world->scenario;
-    return s->key_limit && s->key_limit < s->keys ? s->key_limit : s->keys;
-}
-
 bool web_page(const struct world *world, const struct worker *worker,
               const char *key, size_t keys_max, struct web_page *ret)
 {
@@ -282,52 +276,59 @@ static void poisoned(struct world *world, struct event *event)
              random_range(&world->node_rng, 100, 1500) * USEC_PER_MSEC);
 }
 
+/* What the site says to a request, and after how long. */
+static usec_t make_answer(struct world *world, const struct transfer *transfer,
+                          struct answer *answer)
+{
+    const struct scenario *s = world->scenario;
+    const struct worker *worker = answer->worker;
+    int64_t queue = ledger_actor_queue(world, transfer->worker);
+    /* The second request after a redirect is no new try. */
+    int times =
+        transfer->moved ? 1000 : times_asked(world, queue, transfer->key);
+    struct plan plan = plan_of(world, queue, transfer->key);
+    struct rng rng =
+        key_stream(world, 20 + (uint64_t)times, queue, transfer->key);
+    usec_t latency = random_range(&rng, USEC_PER_MSEC, s->latency_max);
+    if (random_permille(&rng, s->noise[NOISE_WEB_SLOW]))
+        latency = random_range(&rng, latency, s->timeout * 9 / 10);
+    bool bad = plan.kind == PLAN_BAD ||
+               (plan.kind == PLAN_BAD_FIRST && times < plan.times);
+    bool moves = bad ? plan.reason == REASON_REDIRECT
+                     : plan.kind == PLAN_MOVED && !transfer->moved;
+    if (moves)
+        answer->outcome = FETCH_REDIRECT;
+    else if (bad)
+        fail(answer, plan.reason, &rng);
+    else if (queue < 0)
+        answer->outcome = FETCH_KEYS;
+    if (answer->outcome == FETCH_KEYS &&
+        !web_page(world, worker, transfer->key, transfer->keys_max,
+                  &answer->page))
+        rule_broken(world, "a source was asked for page %s", transfer->key);
+    return answer->reason == REASON_TIMEOUT ? worker->request.timeout : latency;
+}
+
 void web_ask(struct world *world, struct sim_node *node,
              struct transfer *transfer)
 {
-    const struct scenario *s = world->scenario;
-    const struct worker *worker = &world->pipeline->workers[transfer->worker];
     int64_t queue = ledger_actor_queue(world, transfer->worker);
-    int times =
-        transfer->moved ? 1000 : times_asked(world, queue, transfer->key);
     world->outcome->asked++;
     if (web_is_poison(world, queue, transfer->key)) {
         world_after_node(world, node, 3 * USEC_PER_MSEC, poisoned);
         return;
     }
-    struct plan plan = plan_of(world, queue, transfer->key);
-    struct rng rng =
-        key_stream(world, 20 + (uint64_t)times, queue, transfer->key);
-    struct answer answer = {.outcome = FETCH_RECORD,
-                            .retry_after = -1,
-                            .status = 200,
-                            .worker = worker,
-                            .key = transfer->key};
-    usec_t latency = random_range(&rng, USEC_PER_MSEC, s->latency_max);
-    if (random_permille(&rng, s->noise[NOISE_WEB_SLOW]))
-        latency = random_range(&rng, latency, s->timeout * 9 / 10);
-    if (queue < 0) {
-        answer.outcome = FETCH_KEYS;
-        if (!web_page(world, worker, transfer->key, transfer->keys_max,
-                      &answer.page))
-            rule_broken(world, "a source was asked for page %s", transfer->key);
-    }
-    bool bad = plan.kind == PLAN_BAD ||
-               (plan.kind == PLAN_BAD_FIRST && times < plan.times);
-    if (bad && plan.reason == REASON_REDIRECT)
-        answer.outcome = FETCH_REDIRECT;
-    else if (bad)
-        fail(&answer, plan.reason, &rng);
-    else if (plan.kind == PLAN_MOVED && !transfer->moved)
-        answer.outcome = FETCH_REDIRECT;
-    if (answer.reason == REASON_TIMEOUT)
-        latency = worker->request.timeout;
-    if (answer.outcome == FETCH_FAILED)
-        answer.page = (struct web_page){0};
+    struct answer *answer = world_alloc(sizeof(*answer));
+    *answer =
+        (struct answer){.outcome = FETCH_RECORD,
+                        .retry_after = -1,
+                        .status = 200,
+                        .worker = &world->pipeline->workers[transfer->worker],
+                        .key = transfer->key};
+    usec_t latency = make_answer(world, transfer, answer);
     struct event *event = world_after_node(world, node, latency, give_answer);
     event->a = (int64_t)transfer->fetch;
-    event->data = world_alloc(sizeof(answer));
-    memcpy(event->data, &answer, sizeof(answer));
+    event->data = answer;
 }
 
 void web_actor_fini(struct web_actor *web)

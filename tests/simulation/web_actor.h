@@ -59,7 +59,4 @@ struct web_page {
 bool web_page(const struct world *world, const struct worker *worker,
               const char *key, size_t keys_max, struct web_page *ret);
 
-/* The web's own count of what a `key_limit` leaves of a list. */
-int web_keys_wanted(const struct world *world);
-
 #endif

@@ -113,6 +113,7 @@ static struct event heap_pop(struct world *world)
     }
     if (world->n_events)
         world->heap[i] = last;
+    world->heap[world->n_events].data = NULL; /* it is first's, or last's */
     return first;
 }
 
