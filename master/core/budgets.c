@@ -117,7 +117,7 @@ void budgets_leave(struct master_core *core, struct node *node, bool gone)
         if (!gone)
             continue;
         unlist(budget, user);
-        budget->dirty = true;
+        budget->dirty |= !is_none(user->spent);
         *user = (struct user){.node = node};
     }
 }
@@ -248,8 +248,9 @@ static void divide(struct master_core *core, struct budget *budget, bool beat)
     struct user *user;
     int place = 0;
     expire(core, budget);
+    if (budget->dirty)
+        budget->divided_at = core->now;
     budget->dirty = false;
-    budget->divided_at = core->now;
     DL_FOREACH (budget->users, user) {
         struct grant target = {0};
         if (user->member)

@@ -293,6 +293,7 @@ static bool node_open(struct master_core *core, struct node *node)
     memcpy(effect->node, node->name, sizeof(effect->node));
     say_welcome(core, node);
     node->alone = 0;
+    node->turn = ++core->turn;
     node_set_state(core, node, NODE_WELCOMED);
     return true;
 }
