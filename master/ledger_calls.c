@@ -4,10 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "ledger_thread.h"
+#include "loop/offload.h"
 
 struct ledger_calls {
-    struct ledger_thread *thread;
+    struct offload *offload;
     struct event *renew;
     int64_t run, epoch;
     usec_t lease, database_wait;
@@ -18,7 +18,8 @@ struct ledger_calls {
 
 /* One struct for the three calls: each uses a part. */
 struct call {
-    struct ledger_work work;
+    struct offload_work work;
+    struct error err;
     int64_t run, epoch;
     usec_t lease;
     int64_t after;
@@ -28,7 +29,7 @@ struct call {
     struct batch_look *looks;
 };
 
-static void free_call(struct ledger_work *work)
+static void drop(struct offload_work *work)
 {
     struct call *call = (struct call *)work;
     free(call->batches);
@@ -62,20 +63,18 @@ static void tell_away(struct ledger_calls *calls)
 
 /* ---- pages ---- */
 
-static int run_load(struct ledger *ledger, struct ledger_work *work,
-                    struct error *err)
+static void run_load(struct offload_work *work, void *ledger)
 {
     struct call *call = (struct call *)work;
-    return ledger_open_batches(ledger, call->run, call->after, call->limit,
-                               call->rows, &call->n, err);
+    (void)!ledger_open_batches(ledger, call->run, call->after, call->limit,
+                               call->rows, &call->n, &call->err);
 }
 
-static void done_load(void *context, struct ledger_work *work,
-                      const struct error *err)
+static void done_load(struct offload_work *work, void *context)
 {
     struct ledger_calls *calls = context;
     struct call *call = (struct call *)work;
-    if (went_well(calls, err)) {
+    if (went_well(calls, &call->err)) {
         struct master_event event = {.type = MASTER_EVENT_PAGE};
         event.page.after = call->after;
         event.page.rows = call->rows;
@@ -85,25 +84,23 @@ static void done_load(void *context, struct ledger_work *work,
     } else {
         tell_away(calls);
     }
-    free_call(work);
+    drop(work);
 }
 
 /* ---- the state of batches ---- */
 
-static int run_look(struct ledger *ledger, struct ledger_work *work,
-                    struct error *err)
+static void run_look(struct offload_work *work, void *ledger)
 {
     struct call *call = (struct call *)work;
-    return ledger_look(ledger, call->run, call->batches, call->n, call->looks,
-                       err);
+    (void)!ledger_look(ledger, call->run, call->batches, call->n, call->looks,
+                       &call->err);
 }
 
-static void done_look(void *context, struct ledger_work *work,
-                      const struct error *err)
+static void done_look(struct offload_work *work, void *context)
 {
     struct ledger_calls *calls = context;
     struct call *call = (struct call *)work;
-    if (went_well(calls, err)) {
+    if (went_well(calls, &call->err)) {
         struct master_event event = {.type = MASTER_EVENT_LOOKED};
         event.looked.looks = call->looks;
         event.looked.n = call->n;
@@ -111,56 +108,49 @@ static void done_look(void *context, struct ledger_work *work,
     } else {
         tell_away(calls);
     }
-    free_call(work);
+    drop(work);
 }
 
 /* ---- the lease ---- */
 
-static int run_renew(struct ledger *ledger, struct ledger_work *work,
-                     struct error *err)
+static void run_renew(struct offload_work *work, void *ledger)
 {
     struct call *call = (struct call *)work;
-    return ledger_run_renew(ledger, call->run, call->epoch, call->lease, err);
+    (void)!ledger_run_renew(ledger, call->run, call->epoch, call->lease,
+                            &call->err);
 }
 
-static void done_renew(void *context, struct ledger_work *work,
-                       const struct error *err)
+static void done_renew(struct offload_work *work, void *context)
 {
     struct ledger_calls *calls = context;
+    struct call *call = (struct call *)work;
     calls->renewing = false;
-    if (err->code == ERR_LEASE_LOST) {
+    if (call->err.code == ERR_LEASE_LOST) {
         struct master_event event = {.type = MASTER_EVENT_LEASE_LOST};
         ledger_on_event(calls->owner, &event);
     } else {
-        went_well(calls, err);
+        went_well(calls, &call->err);
     }
-    free_call(work);
+    drop(work);
 }
 
 /* ---- */
 
-static void
-call(struct ledger_calls *calls, struct call *call,
-     int (*run)(struct ledger *, struct ledger_work *, struct error *),
-     void (*done)(void *, struct ledger_work *, const struct error *))
+static void ask(struct ledger_calls *calls, struct call *call,
+                void (*run)(struct offload_work *, void *),
+                void (*done)(struct offload_work *, void *))
 {
-    call->work.run = run;
-    call->work.done = done;
-    call->work.free_work = free_call;
+    call->work = (struct offload_work){.run = run, .done = done, .drop = drop};
     call->run = calls->run;
     call->epoch = calls->epoch;
     call->lease = calls->lease;
-    if (ledger_thread_do(calls->thread, &call->work))
-        return;
-    struct error full = ERROR_NONE;
-    error_set(&full, ERR_LIMIT, "too much is asked of the ledger at once");
-    done(calls, &call->work, &full);
+    offload_do(calls->offload, &call->work);
 }
 
 static void no_memory(struct ledger_calls *calls, struct call *half)
 {
     if (half)
-        free_call(&half->work);
+        drop(&half->work);
     tell_away(calls); /* the core asks again */
 }
 
@@ -173,7 +163,7 @@ void ledger_calls_load(struct ledger_calls *calls, int64_t after, size_t limit)
     }
     load->after = after;
     load->limit = limit;
-    call(calls, load, run_load, done_load);
+    ask(calls, load, run_load, done_load);
 }
 
 void ledger_calls_look(struct ledger_calls *calls, const int64_t *batches,
@@ -187,7 +177,7 @@ void ledger_calls_look(struct ledger_calls *calls, const int64_t *batches,
     }
     memcpy(look->batches, batches, n * sizeof *batches);
     look->n = n;
-    call(calls, look, run_look, done_look);
+    ask(calls, look, run_look, done_look);
 }
 
 static void on_renew(evutil_socket_t fd, short what, void *context)
@@ -201,7 +191,7 @@ static void on_renew(evutil_socket_t fd, short what, void *context)
     if (!renew)
         return; /* there are two more before the lease runs out */
     calls->renewing = true;
-    call(calls, renew, run_renew, done_renew);
+    ask(calls, renew, run_renew, done_renew);
 }
 
 struct ledger_calls *ledger_calls_new(struct event_base *base,
@@ -219,9 +209,9 @@ struct ledger_calls *ledger_calls_new(struct event_base *base,
     calls->owner = owner;
     const struct timeval third = {lease / 3 / USEC_PER_SEC,
                                   lease / 3 % USEC_PER_SEC};
-    calls->thread = ledger_thread_new(base, ledger, calls);
+    calls->offload = offload_new(base, ledger, calls);
     calls->renew = event_new(base, -1, EV_PERSIST, on_renew, calls);
-    if (!calls->thread || !calls->renew || event_add(calls->renew, &third))
+    if (!calls->offload || !calls->renew || event_add(calls->renew, &third))
         ledger_calls_free(&calls);
     return calls;
 }
@@ -230,7 +220,7 @@ void ledger_calls_free(struct ledger_calls **calls)
 {
     if (!*calls)
         return;
-    ledger_thread_free(&(*calls)->thread);
+    offload_free(&(*calls)->offload, USEC_NEVER);
     if ((*calls)->renew)
         event_free((*calls)->renew);
     free(*calls);

@@ -54,30 +54,40 @@ static void tell_core(struct node *node, const struct node_event *event)
         log_warn(node->options->name, "%s; starting over", err.text);
 }
 
-static int connect_tasks(struct node *node, const char *endpoint);
-
-/* A welcome brings the run: the core gets it only once the run is ready. */
-static bool prepare_run(struct node *node, const struct message *message,
-                        struct error *err)
-{
-    if (node->run && run_is(node->run, &message->welcome))
-        return true;
-    /* The core drops what is of an older run, and its effects are carried out
-     * on that run, before it goes. */
-    struct run *run = NULL;
-    if (run_new(node->base, &message->welcome, node->options->settings, node,
-                &run, err))
-        return false;
-    run_free(&node->run);
-    node->run = run;
-    return true;
-}
+static int connect_tasks(struct node *node, const char *endpoint,
+                         struct error *err);
 
 static void give_up(struct node *node, const char *why)
 {
     log_error(node->options->name, "%s", why);
     node->over = true;
     node->exit_status = EXIT_COULD_NOT_FINISH;
+}
+
+/* A welcome brings the run, which must be ready before the core hears of it.
+ * The core may ignore the welcome: then it goes on with the run it has. */
+static void take_welcome(struct node *node, const struct message *message)
+{
+    const struct welcome *welcome = &message->welcome;
+    struct error err = ERROR_NONE;
+    struct run *fresh = NULL;
+    bool known = node->run && run_is(node->run, welcome);
+    if ((!known && run_new(node->base, welcome, node->options->settings, node,
+                           &fresh, &err)) ||
+        connect_tasks(node, welcome->task_endpoint, &err)) {
+        run_free(&fresh);
+        give_up(node, err.text);
+        return;
+    }
+    struct node_event event = {.type = NODE_EVENT_MESSAGE, .message = message};
+    event.pipeline = run_pipeline(fresh ? fresh : node->run);
+    tell_core(node, &event);
+    if (fresh && node_core_pipeline(node->core) == run_pipeline(fresh)) {
+        run_free(&node->run);
+        node->run = fresh;
+    } else {
+        run_free(&fresh);
+    }
 }
 
 static bool is_for_me(const struct node *node, const struct message *message)
@@ -96,15 +106,11 @@ static void take_message(struct node *node, struct slice data)
     }
     if (!is_for_me(node, &message))
         return;
-    struct node_event event = {.type = NODE_EVENT_MESSAGE, .message = &message};
     if (message.type == MESSAGE_WELCOME) {
-        if (!prepare_run(node, &message, &err) ||
-            connect_tasks(node, message.welcome.task_endpoint)) {
-            give_up(node, err.text);
-            return;
-        }
-        event.pipeline = run_pipeline(node->run);
+        take_welcome(node, &message);
+        return;
     }
+    struct node_event event = {.type = NODE_EVENT_MESSAGE, .message = &message};
     tell_core(node, &event);
 }
 
@@ -200,18 +206,16 @@ static void send_message(struct node *node, struct message *message)
                   message_type_name(message->type));
 }
 
-static int connect_tasks(struct node *node, const char *endpoint)
+static int connect_tasks(struct node *node, const char *endpoint,
+                         struct error *err)
 {
     if (node->tasks && !strcmp(node->task_endpoint, endpoint))
         return 0;
     wire_socket_free(&node->tasks, 0);
-    struct error err = ERROR_NONE;
     if (wire_socket_new(node->wire, node->base, SOCKET_PULL, on_task, node,
-                        &node->tasks, &err) ||
-        wire_socket_connect(node->tasks, endpoint, &err)) {
-        log_error(node->options->name, "%s", err.text);
-        return -1;
-    }
+                        &node->tasks, err) ||
+        wire_socket_connect(node->tasks, endpoint, err))
+        return (int)err->code;
     snprintf(node->task_endpoint, sizeof node->task_endpoint, "%s", endpoint);
     return 0;
 }
@@ -323,6 +327,7 @@ static int open_core(struct node *node, struct error *err)
     struct node_core_config config = {
         .name = node->options->name,
         .incarnation = clock_wall(),
+        .wall = clock_wall(),
         .ledger_id = "",
         .program = WINDROW_VERSION,
         .host = host,

@@ -9,21 +9,21 @@
 #include "query.h"
 
 #include <libpq-fe.h>
-#include <pthread.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
-#include <utlist.h>
 
 #include "base/buffer.h"
 #include "ledger/ledger_postgres.h"
+#include "loop/offload.h"
 #include "pipeline/settings.h"
 #include "pipeline/template.h"
 #include "turn.h"
 
+#define QUERY_PATIENCE (200 * USEC_PER_MSEC)
+
 struct job {
+    struct offload_work work;
     uint64_t id;
     const char *url;
     const char *query;
@@ -35,20 +35,13 @@ struct job {
     struct arena arena;
     struct slice *keys;
     size_t n_keys, n_rows;
-    struct job *next;
 };
 
 struct queries {
     char *url;
     queries_on_done *on_done;
     void *context;
-    int done_fd;
-    struct event *done;
-    pthread_t thread;
-    pthread_mutex_t mutex; /* guards all below */
-    pthread_cond_t wake;
-    struct job *to_do, *finished;
-    bool stop;
+    struct offload *offload;
 };
 
 static void fail(struct job *job, enum reason reason, const char *why)
@@ -175,9 +168,11 @@ static void answer(struct job *job)
         fail(job, REASON_NO_KEYS, "the query gives no rows");
 }
 
-static void query(struct job *job)
+static void query(struct offload_work *work, void *shared)
 {
+    (void)shared;
     static const char sqlite[] = "sqlite:";
+    struct job *job = (struct job *)work;
     job->keys = arena_alloc(&job->arena,
                             (job->limit ? job->limit : 1) * sizeof *job->keys);
     if (!job->keys)
@@ -189,92 +184,42 @@ static void query(struct job *job)
     answer(job);
 }
 
-static void *query_all(void *context)
-{
-    struct queries *queries = context;
-    pthread_mutex_lock(&queries->mutex);
-    while (!queries->stop) {
-        struct job *job = queries->to_do;
-        if (!job) {
-            pthread_cond_wait(&queries->wake, &queries->mutex);
-            continue;
-        }
-        LL_DELETE(queries->to_do, job);
-        pthread_mutex_unlock(&queries->mutex);
-        query(job);
-        pthread_mutex_lock(&queries->mutex);
-        LL_APPEND(queries->finished, job);
-        eventfd_write(queries->done_fd, 1);
-    }
-    pthread_mutex_unlock(&queries->mutex);
-    return NULL;
-}
-
 /* ---- the loop's side ---- */
 
-static void job_free(struct job *job)
+static void drop(struct offload_work *work)
 {
+    struct job *job = (struct job *)work;
     arena_free(&job->arena);
     free(job->after);
     free(job);
 }
 
-static void on_done(evutil_socket_t fd, short what, void *context)
+static void done(struct offload_work *work, void *context)
 {
-    (void)what;
     turn_enter();
     struct queries *queries = context;
-    eventfd_t count;
-    eventfd_read(fd, &count);
-    pthread_mutex_lock(&queries->mutex);
-    struct job *finished = queries->finished;
-    queries->finished = NULL;
-    pthread_mutex_unlock(&queries->mutex);
-    while (finished) {
-        struct job *job = finished;
-        LL_DELETE(finished, job);
-        queries->on_done(queries->context, job->id, &job->answer);
-        job_free(job);
-    }
+    struct job *job = (struct job *)work;
+    queries->on_done(queries->context, job->id, &job->answer);
+    drop(work);
 }
 
 int queries_new(struct event_base *base, const char *url,
-                queries_on_done *callback, void *context, struct queries **ret,
+                queries_on_done *on_done, void *context, struct queries **ret,
                 struct error *err)
 {
     struct queries *queries = calloc(1, sizeof *queries);
     if (!queries)
         return error_set(err, ERR_MEMORY, "no memory for queries");
-    queries->on_done = callback;
+    queries->on_done = on_done;
     queries->context = context;
     queries->url = strdup(url);
-    pthread_mutex_init(&queries->mutex, NULL);
-    pthread_cond_init(&queries->wake, NULL);
-    queries->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    queries->done = event_new(base, queries->done_fd, EV_READ | EV_PERSIST,
-                              on_done, queries);
-    if (queries->url && queries->done_fd >= 0 && queries->done &&
-        !event_add(queries->done, NULL) &&
-        !pthread_create(&queries->thread, NULL, query_all, queries)) {
-        *ret = queries;
-        return 0;
+    queries->offload = offload_new(base, NULL, queries);
+    if (!queries->url || !queries->offload) {
+        queries_free(&queries);
+        return error_set(err, ERR_MEMORY, "no memory or threads for queries");
     }
-    if (queries->done)
-        event_free(queries->done);
-    if (queries->done_fd >= 0)
-        close(queries->done_fd);
-    free(queries->url);
-    free(queries);
-    return error_set(err, ERR_MEMORY, "no memory or threads for queries");
-}
-
-static void free_all(struct job *list)
-{
-    while (list) {
-        struct job *next = list->next;
-        job_free(list);
-        list = next;
-    }
+    *ret = queries;
+    return 0;
 }
 
 /* A query under way is not waited for longer than a moment: the process ends
@@ -282,24 +227,9 @@ static void free_all(struct job *list)
 void queries_free(struct queries **ptr)
 {
     struct queries *queries = *ptr;
-    if (!queries)
-        return;
     *ptr = NULL;
-    pthread_mutex_lock(&queries->mutex);
-    queries->stop = true;
-    pthread_cond_signal(&queries->wake);
-    pthread_mutex_unlock(&queries->mutex);
-    usec_t until = clock_wall() + 200 * USEC_PER_MSEC;
-    const struct timespec when = {until / USEC_PER_SEC,
-                                  (until % USEC_PER_SEC) * 1000};
-    if (pthread_timedjoin_np(queries->thread, NULL, &when))
+    if (!queries || !offload_free(&queries->offload, QUERY_PATIENCE))
         return;
-    free_all(queries->to_do);
-    free_all(queries->finished);
-    event_free(queries->done);
-    close(queries->done_fd);
-    pthread_cond_destroy(&queries->wake);
-    pthread_mutex_destroy(&queries->mutex);
     free(queries->url);
     free(queries);
 }
@@ -331,6 +261,7 @@ int queries_start(struct queries *queries, uint64_t id,
         free(job);
         return error_set(err, ERR_MEMORY, "no memory for a query");
     }
+    job->work = (struct offload_work){.run = query, .done = done, .drop = drop};
     job->id = id;
     job->url = worker->sql.database ? worker->sql.database : queries->url;
     job->query = worker->sql.query;
@@ -340,9 +271,6 @@ int queries_start(struct queries *queries, uint64_t id,
         job->limited = left <= job->limit;
         job->limit = job->limited ? left : job->limit;
     }
-    pthread_mutex_lock(&queries->mutex);
-    LL_APPEND(queries->to_do, job);
-    pthread_cond_signal(&queries->wake);
-    pthread_mutex_unlock(&queries->mutex);
+    offload_do(queries->offload, &job->work);
     return 0;
 }

@@ -1,32 +1,27 @@
 /*
- * resolve.c: see resolve.h.
- *
- * The thread and the loop share two lists under one mutex: questions and
- * answers. The table of what is known belongs to the loop alone. An eventfd
- * wakes the loop; a condition variable wakes the thread.
+ * resolve.c: see resolve.h. The table of what is known belongs to the loop;
+ * the thread only looks names up.
  */
 #include "resolve.h"
 
 #include <arpa/inet.h>
 #include <netdb.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 #include <uthash.h>
-#include <utlist.h>
 
 #include "base/check.h"
+#include "loop/offload.h"
 #include "turn.h"
 
+#define RESOLVE_PATIENCE (100 * USEC_PER_MSEC) /* at the end */
 #define HOST_BYTES 256 /* RFC 1035: a name has at most 253 characters */
 
 struct question {
+    struct offload_work work;
     char host[HOST_BYTES];
     bool found;
     char text[RESOLVE_ADDRESS_BYTES]; /* addresses, or the error */
-    struct question *next;
 };
 
 struct host {
@@ -45,14 +40,7 @@ struct resolver {
     int64_t numbers;
     void (*on_ready)(void *context);
     void *on_ready_context;
-
-    pthread_t thread;
-    pthread_mutex_t mutex; /* guards the three below */
-    struct question *questions, *answers;
-    bool stop;
-    pthread_cond_t asked;
-    int answered_fd;
-    struct event *answered;
+    struct offload *offload;
 };
 
 /* Writes "a,b,[c]" into `text`; false where there is none. */
@@ -77,8 +65,10 @@ static bool list_addresses(const struct addrinfo *list, char *text, size_t room)
     return n > 0;
 }
 
-static void look_up(struct question *question)
+static void look_up(struct offload_work *work, void *shared)
 {
+    (void)shared;
+    struct question *question = (struct question *)work;
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
                              .ai_flags = AI_ADDRCONFIG};
     struct addrinfo *list = NULL;
@@ -91,27 +81,6 @@ static void look_up(struct question *question)
                  status ? gai_strerror(status) : "no address");
     if (list)
         freeaddrinfo(list);
-}
-
-static void *resolve_all(void *context)
-{
-    struct resolver *resolver = context;
-    pthread_mutex_lock(&resolver->mutex);
-    while (!resolver->stop) {
-        struct question *question = resolver->questions;
-        if (!question) {
-            pthread_cond_wait(&resolver->asked, &resolver->mutex);
-            continue;
-        }
-        LL_DELETE(resolver->questions, question);
-        pthread_mutex_unlock(&resolver->mutex);
-        look_up(question);
-        pthread_mutex_lock(&resolver->mutex);
-        LL_PREPEND(resolver->answers, question);
-        eventfd_write(resolver->answered_fd, 1);
-    }
-    pthread_mutex_unlock(&resolver->mutex);
-    return NULL;
 }
 
 static void take_answer(struct resolver *resolver, struct question *answer)
@@ -129,23 +98,17 @@ static void take_answer(struct resolver *resolver, struct question *answer)
     memcpy(host->text, answer->text, sizeof host->text);
 }
 
-static void on_answered(evutil_socket_t fd, short what, void *context)
+static void drop(struct offload_work *work)
 {
-    (void)what;
+    free(work);
+}
+
+static void done(struct offload_work *work, void *context)
+{
     turn_enter();
     struct resolver *resolver = context;
-    eventfd_t count;
-    eventfd_read(fd, &count);
-    pthread_mutex_lock(&resolver->mutex);
-    struct question *answers = resolver->answers;
-    resolver->answers = NULL;
-    pthread_mutex_unlock(&resolver->mutex);
-    while (answers) {
-        struct question *answer = answers;
-        LL_DELETE(answers, answer);
-        take_answer(resolver, answer);
-        free(answer);
-    }
+    take_answer(resolver, (struct question *)work);
+    free(work);
     resolver->on_ready(resolver->on_ready_context);
 }
 
@@ -157,66 +120,27 @@ struct resolver *resolver_new(struct event_base *base,
         return NULL;
     resolver->on_ready = on_ready;
     resolver->on_ready_context = context;
-    pthread_mutex_init(&resolver->mutex, NULL);
-    pthread_cond_init(&resolver->asked, NULL);
-    resolver->answered_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    resolver->answered = event_new(base, resolver->answered_fd,
-                                   EV_READ | EV_PERSIST, on_answered, resolver);
-    if (resolver->answered_fd < 0 || !resolver->answered ||
-        event_add(resolver->answered, NULL) ||
-        pthread_create(&resolver->thread, NULL, resolve_all, resolver)) {
-        if (resolver->answered)
-            event_free(resolver->answered);
-        if (resolver->answered_fd >= 0)
-            close(resolver->answered_fd);
+    resolver->offload = offload_new(base, NULL, resolver);
+    if (!resolver->offload) {
         free(resolver);
         return NULL;
     }
     return resolver;
 }
 
-static void free_questions(struct question *list)
-{
-    while (list) {
-        struct question *next = list->next;
-        free(list);
-        list = next;
-    }
-}
-
-/* A getaddrinfo() that hangs is not waited for: the thread is cancelled (it
- * holds no lock there). */
+/* A getaddrinfo() that hangs is not waited for: the process ends with it. */
 void resolver_free(struct resolver **ptr)
 {
     struct resolver *resolver = *ptr;
-    if (!resolver)
+    *ptr = NULL;
+    if (!resolver || !offload_free(&resolver->offload, RESOLVE_PATIENCE))
         return;
-    pthread_mutex_lock(&resolver->mutex);
-    resolver->stop = true;
-    pthread_cond_signal(&resolver->asked);
-    pthread_mutex_unlock(&resolver->mutex);
-    struct timespec patience;
-    clock_gettime(CLOCK_REALTIME, &patience);
-    patience.tv_nsec += 100 * 1000 * 1000;
-    patience.tv_sec += patience.tv_nsec / 1000000000;
-    patience.tv_nsec %= 1000000000;
-    if (pthread_timedjoin_np(resolver->thread, NULL, &patience)) {
-        *ptr = NULL; /* the process ends with it in getaddrinfo() */
-        return;
-    }
-    event_free(resolver->answered);
-    close(resolver->answered_fd);
-    free_questions(resolver->questions);
-    free_questions(resolver->answers);
     struct host *host, *next;
     HASH_ITER (hh, resolver->hosts, host, next) {
         HASH_DEL(resolver->hosts, host);
         free(host);
     }
-    pthread_mutex_destroy(&resolver->mutex);
-    pthread_cond_destroy(&resolver->asked);
     free(resolver);
-    *ptr = NULL;
 }
 
 static bool is_address(const char *host)
@@ -246,11 +170,10 @@ static bool ask_thread(struct resolver *resolver, struct host *host)
     if (!question)
         return false;
     memcpy(question->host, host->name, sizeof question->host);
+    question->work =
+        (struct offload_work){.run = look_up, .done = done, .drop = drop};
     host->asking = true;
-    pthread_mutex_lock(&resolver->mutex);
-    LL_APPEND(resolver->questions, question);
-    pthread_cond_signal(&resolver->asked);
-    pthread_mutex_unlock(&resolver->mutex);
+    offload_do(resolver->offload, &question->work);
     return true;
 }
 
