@@ -150,6 +150,8 @@ static void end_with(struct cluster *cluster, enum cluster_end end,
 {
     if (cluster->over)
         return;
+    if (*why)
+        log_debug(WHO, "giving up: %s", why);
     cluster->over = true;
     cluster->result->end = end;
     snprintf(cluster->result->why, sizeof cluster->result->why, "%s", why);
@@ -443,14 +445,14 @@ static void remove_folder(struct cluster *cluster)
     rmdir(cluster->folder);
 }
 
-/* Nodes hear the end on `control`, say their last, and end. */
+/* Nodes say their last, and end. */
 static void let_nodes_end(struct cluster *cluster)
 {
     usec_t patience =
         cluster->result->end == CLUSTER_FINISHED ? END_PATIENCE : STOP_PATIENCE;
     usec_t until = clock_monotonic() + patience;
     const struct timeval moment = {0, END_LOOK_INTERVAL};
-    processes_let_end(cluster->processes);
+    processes_ask_to_end(cluster->processes);
     while (processes_running(cluster->processes) > 0 &&
            clock_monotonic() < until) {
         evtimer_add(cluster->tick, &moment);

@@ -283,6 +283,14 @@ void processes_let_end(struct processes *processes)
     processes->ending = true;
 }
 
+void processes_ask_to_end(struct processes *processes)
+{
+    processes->ending = true;
+    for (int i = 0; i < processes->options.n_nodes; i++)
+        if (processes->list[i].pid > 0)
+            kill(processes->list[i].pid, SIGTERM);
+}
+
 int processes_running(const struct processes *processes)
 {
     int n = 0;

@@ -49,6 +49,9 @@ int processes_new(struct event_base *base,
 /* No more restarts: the run ends. */
 void processes_let_end(struct processes *processes);
 
+/* Asks all of them to end (SIGTERM), late ones that know of no run too. */
+void processes_ask_to_end(struct processes *processes);
+
 /* How many are running. */
 int processes_running(const struct processes *processes);
 
