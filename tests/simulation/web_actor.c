@@ -27,6 +27,7 @@ struct answer {
     struct web_page page;
     const struct worker *worker;
     const char *key;
+    usec_t started, due;
 };
 
 static const enum reason lasting[] = {
@@ -197,11 +198,26 @@ bool web_page(const struct world *world, const struct worker *worker,
  * Answers
  */
 
+/* A process that stood still finds its timers fired before it looks at what
+ * has come meanwhile: a good answer is a time-out to it. Only after more than
+ * a lease, from when on the core must not believe that. */
+static void oversleep(const struct world *world, struct answer *answer)
+{
+    if (world->now - answer->due <= world->scenario->lease ||
+        world->now - answer->started < answer->worker->request.timeout)
+        return;
+    answer->outcome = FETCH_FAILED;
+    answer->reason = REASON_TIMEOUT;
+    answer->status = 0;
+    answer->retry_after = -1;
+}
+
 static void give_answer(struct world *world, struct event *event)
 {
     struct sim_node *node = &world->nodes[event->index];
-    const struct answer *answer = event->data;
+    struct answer *answer = event->data;
     uint64_t fetch = (uint64_t)event->a;
+    oversleep(world, answer);
     /* A cancelled transfer's answer may be on its way already: now and then
      * the core is given it all the same. */
     bool late = !node_transfer_end(world, node, fetch, answer->retry_after);
@@ -329,6 +345,8 @@ void web_ask(struct world *world, struct sim_node *node,
     struct event *event = world_after_node(world, node, latency, give_answer);
     event->a = (int64_t)transfer->fetch;
     event->data = answer;
+    answer->started = world->now;
+    answer->due = event->at;
 }
 
 void web_actor_fini(struct web_actor *web)
