@@ -12,6 +12,7 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cluster.h"
@@ -23,6 +24,8 @@
 #include "summary.h"
 
 #define OWNER_BYTES 96
+#define SUMMARY_TRIES 6
+#define SUMMARY_PAUSE (500 * USEC_PER_MSEC)
 
 struct run {
     struct context context;
@@ -309,6 +312,14 @@ static void print_failure(void *context, const struct failure_row *row)
                 SLICE_ARGS(row->detail));
 }
 
+static void print_resumable(const struct run *run)
+{
+    fprintf(stderr,
+            "windrow: nothing is lost; go on with: windrow resume %" PRId64
+            "\n",
+            run->number);
+}
+
 /* What went wrong, and what to do. */
 static void explain(struct run *run, const struct summary *summary)
 {
@@ -324,10 +335,7 @@ static void explain(struct run *run, const struct summary *summary)
             context_complain(&run->context, &err);
     }
     if (summary->run.state == RUN_OPEN)
-        fprintf(stderr,
-                "windrow: nothing is lost; go on with: windrow resume "
-                "%" PRId64 "\n",
-                run->number);
+        print_resumable(run);
 }
 
 static int print_summary(struct run *run, struct summary *summary)
@@ -349,6 +357,22 @@ static int print_summary(struct run *run, struct summary *summary)
     return summary->exit_status;
 }
 
+/* A database that has just come back deserves more than one try: the first
+ * call after that only finds the old connection dead. */
+static int read_summary(struct run *run, struct summary *summary)
+{
+    const struct timespec pause = {.tv_nsec = SUMMARY_PAUSE * 1000};
+    for (int tries = 1;; tries++) {
+        struct error err = ERROR_NONE;
+        if (!summary_read(run->context.ledger, run->number, &run->context.arena,
+                          summary, &err))
+            return 0;
+        if (error_code_kind(err.code) != ERROR_RETRY || tries == SUMMARY_TRIES)
+            return context_complain(&run->context, &err);
+        nanosleep(&pause, NULL);
+    }
+}
+
 static int finish(struct run *run)
 {
     struct context *context = &run->context;
@@ -361,9 +385,11 @@ static int finish(struct run *run)
         .nodes = run->result.nodes,
         .n_nodes = run->result.n_nodes,
     };
-    if (summary_read(context->ledger, run->number, &context->arena, &summary,
-                     &err)) {
-        context_complain(context, &err);
+    if (read_summary(run, &summary)) {
+        if (summary.why[0])
+            fprintf(stderr, "windrow: run %" PRId64 " could not go on: %s\n",
+                    run->number, summary.why);
+        print_resumable(run);
         return EXIT_NOT_FINISHED;
     }
     summary.run.state = state_of(&summary.run);

@@ -24,8 +24,6 @@
 #define GOOD_LIFE (60 * USEC_PER_SEC)
 #define ARGUMENTS_MAX 32
 
-extern char **environ;
-
 struct process {
     struct processes *owner;
     char name[NODE_NAME_BYTES];

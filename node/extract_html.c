@@ -98,8 +98,10 @@ static bool is_acceptable(struct slice body, struct extract_result *result)
     if (memchr(body.data, '\0', body.len))
         return extract_fail(result, REASON_NOT_HTML, "holds a NUL");
     const char *why = extract_tags_check(body, &tags);
+    bool too_many = tags.nodes > EXTRACT_NODES_MAX;
     if (why)
-        return extract_fail(result, REASON_NOT_HTML, "%s", why);
+        return extract_fail(
+            result, too_many ? REASON_TOO_LARGE : REASON_NOT_HTML, "%s", why);
     return true;
 }
 

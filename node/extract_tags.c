@@ -19,7 +19,7 @@
 
 #define NAME_BYTES_MAX 100 /* libxml2's HTML_PARSER_BUFFER_SIZE */
 
-#define TOO_MANY_NODES "more than 250000 tags, attributes and references"
+#define TOO_MANY_NODES "more than 500000 tags, attributes and references"
 
 /* The page from where the scan stands. */
 struct scan {

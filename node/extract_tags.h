@@ -16,8 +16,9 @@
 #define EXTRACT_ATTRIBUTES_MAX 64
 /* Of a page: tags, attributes, comments, and '&'. Each becomes nodes of some
  * 300 bytes, and the slowest kind, a quarter of a million end tags of nothing,
- * is 0.8 s of computing (Wikipedia's page of 1.1 MB has 57,000). */
-#define EXTRACT_NODES_MAX 250000
+ * is 0.8 s of computing, more than twice that for twice as many (Wikipedia's
+ * page of 1.1 MB has 57,000). */
+#define EXTRACT_NODES_MAX 500000
 
 struct extract_tags {
     size_t tag_bytes_max;  /* the longest tag seen */
