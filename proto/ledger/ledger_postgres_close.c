@@ -168,7 +168,8 @@ static bool is_away(const char *sqlstate)
 }
 
 /* Whether a failure that the server did not explain is the connection's, and
- * not a misuse of libpq. */
+ * not a misuse of libpq, which gives no result. A write that failed leaves the
+ * connection's status good until the next read. */
 static bool is_lost(const PGconn *connection, const PGresult *answer)
 {
     ExecStatusType status = PQresultStatus(answer);
@@ -176,7 +177,7 @@ static bool is_lost(const PGconn *connection, const PGresult *answer)
         return true;
     if (connection && PQstatus(connection) != CONNECTION_OK)
         return true;
-    return !connection && status == PGRES_FATAL_ERROR;
+    return (answer || !connection) && status == PGRES_FATAL_ERROR;
 }
 
 int ledger_postgres_error(const PGconn *connection, const PGresult *answer,
