@@ -75,7 +75,7 @@ static void test_node_bombs(void **state)
 {
     (void)state;
     static const char why[] =
-        "not_html: more than 250000 tags, attributes and references\n";
+        "too_large: more than 500000 tags, attributes and references\n";
     assert_refused(repeat("<p>", EXTRACT_NODES_MAX + 1, ""), why);
     assert_refused(repeat("<p a>", EXTRACT_NODES_MAX / 2 + 1, ""), why);
     assert_refused(repeat("</p>", EXTRACT_NODES_MAX + 1, ""), why);
