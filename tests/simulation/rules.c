@@ -314,7 +314,7 @@ static void expect_pages(struct world *world, const struct worker *worker,
 static void check_exits(struct world *world)
 {
     const struct scenario *s = world->scenario;
-    bool heard = !s->serve && !s->noise[NOISE_LOSS];
+    bool heard = !s->serve && !s->noise[NOISE_LOSS] && !s->noise[NOISE_REORDER];
     for (int i = 0; i < s->nodes; i++) {
         const struct sim_node *node = &world->nodes[i];
         bool away = node->cut_until > world->finished_at ||
