@@ -8,8 +8,9 @@
  * The rule: at no time may the shares in force add up to more than the
  * budget. A share is in force until it expires (a lease after the heartbeat
  * that it answers, so a lease at most after it was sent) or until a heartbeat
- * acknowledges its successor. So for each user we know the most
- * that may be in force, `spent`, and others are granted only what is free.
+ * acknowledges its successor. We count it for two leases, since what it let
+ * begin takes its time to end. So for each user we know the most that may be
+ * in force, `spent`, and others are granted only what is free.
  * When a member joins, the old ones are sent smaller shares; the new one gets
  * its own as they acknowledge.
  *

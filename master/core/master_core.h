@@ -16,7 +16,12 @@
  * memory is a cache: a batch is PENDING (its keys are here), HELD (by one
  * node, or two), or LOOKING (its state is being asked of the ledger), or it is
  * not known here and will be found by the next sweep over the open batches.
- * The run is done when a sweep that began after the last report finds none.
+ * The run is done when the first page of a sweep is empty: only the closing of
+ * an open batch creates batches, so where none is open none ever will be.
+ *
+ * What an effect points at lives until the next call of master_core_effect()
+ * or master_core_event(); the batches of a LOOK, until it is answered. Tasks
+ * come after all other effects.
  */
 #ifndef CORE_MASTER_CORE_H
 #define CORE_MASTER_CORE_H
@@ -32,7 +37,6 @@
 #define MASTER_PAGE 256            /* batches read from the ledger at once */
 #define MASTER_LOOK_MAX 256        /* batches asked for at once */
 #define MASTER_GATHER USEC_PER_SEC /* keys wait so long for expected nodes */
-#define NODE_HEARTBEATS_MISSED 3   /* a node this silent is dead */
 
 struct master_core;
 
@@ -75,12 +79,14 @@ enum master_effect_type {
     MASTER_EFFECT_SEND,       /* message: WELCOME, REFUSE, SHARE, HOLD, PING,
                                  END go out on control, TASK and DROP on the
                                  node's own socket. In a WELCOME the shell
-                                 fills in the run's texts and the endpoint. */
+                                 fills in all but run, ledger_id, heartbeat
+                                 and lease. */
     MASTER_EFFECT_OPEN_NODE,  /* bind a PUSH for the node, before its WELCOME;
                                  an older one of that name is closed first */
     MASTER_EFFECT_CLOSE_NODE, /* close its PUSH without linger */
-    MASTER_EFFECT_LOAD,       /* open batches after `after`; one at a time */
-    MASTER_EFFECT_LOOK,       /* the state of these batches; one at a time */
+    MASTER_EFFECT_LOAD,       /* open batches after `after` */
+    MASTER_EFFECT_LOOK,       /* the state of these batches. One LOAD or LOOK
+                                 at a time: answered, or LEDGER_AWAY */
     MASTER_EFFECT_FINISH,     /* nothing is open any more, or `paused` */
     MASTER_EFFECT_GIVE_UP,    /* the run can't go on: `why`; resumable */
 };
@@ -104,11 +110,11 @@ struct master_effect {
 };
 
 struct master_core_config {
-    const struct pipeline *pipeline;
+    const struct pipeline *pipeline; /* outlives the core */
     const char *ledger_id;
     int64_t run, epoch;
     bool resumed;           /* shares of a former master may be in force still:
-                               none are granted for one lease */
+                               none are granted for two leases */
     int nodes_expected;     /* --scale; 0: whoever comes */
     int batch_keys;         /* --batch; 0: by the number of keys and nodes */
     usec_t heartbeat;       /* default 1 s */
@@ -121,16 +127,19 @@ struct master_core_config {
     bool trust_crash;  /* whether suspicion (split, blame) is on */
 };
 
+/* NULL when memory is out. The first TICK is due at once. */
 MUSTCHECK
 struct master_core *master_core_new(const struct master_core_config *config,
                                     usec_t now);
 void master_core_free(struct master_core **core);
 
-/* ERR_MEMORY: the event was not taken in full; what it said will be learnt
- * again (a hello is repeated, a report is looked up). For the log. */
+/* `now` never goes back. ERR_MEMORY: the event was not taken in full; what it
+ * said will be learnt again (a hello is repeated, a report is looked up). For
+ * the log. */
 int master_core_event(struct master_core *core, usec_t now,
                       const struct master_event *event, struct error *err);
 bool master_core_effect(struct master_core *core, struct master_effect *ret);
+/* USEC_NEVER after FINISH or GIVE_UP: then every event is ignored. */
 usec_t master_core_deadline(const struct master_core *core);
 
 /* What the progress line, the summary and the dashboard show of a node. */

@@ -118,9 +118,7 @@ static bool still_wanted(const struct master_core *core,
 {
     const struct node *node = nodes_find(core, task->node);
     struct batch *batch = batches_find(core, task->task.batch);
-    return core->phase == PHASE_RUNNING &&
-           node->incarnation == task->incarnation && batch &&
-           batches_holder(batch, node);
+    return core->phase == PHASE_RUNNING && batch && batches_holder(batch, node);
 }
 
 void outbox_let_go(struct master_core *core)

@@ -62,22 +62,16 @@ static struct actor *actor(const char *name)
 
 /* ---- effects as text ---- */
 
-static void line(const char *format, ...)
-{
-    char text[4096];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(text, sizeof(text), format, args);
-    va_end(args);
-    assert_true(buffer_printf(&d.lines, "%s\n", text));
-}
+#define LINE(...)                                                              \
+    assert_true(buffer_printf(&d.lines, __VA_ARGS__) &&                        \
+                buffer_append_char(&d.lines, '\n'))
 
 static void show_task(const struct message *message)
 {
     static const char *const actions[] = {"work", "split", "blame"};
     const struct task *task = &message->task;
     struct actor *node = actor(message->node);
-    line("TASK %s %" PRId64 " %s", message->node, task->batch,
+    LINE("TASK %s %" PRId64 " %s", message->node, task->batch,
          actions[task->action]);
     assert_non_null(task->keys_json);
     if (node->muted)
@@ -95,10 +89,12 @@ static void show_share(const struct message *message)
                 node->share.in_flight == share->in_flight &&
                 node->share.number > 0;
     assert_true(share->number > node->share.number);
+    assert_int_equal(share->beat, node->beats);
+    assert_int_equal(share->valid, SECONDS(3));
     if (!same && share->in_flight < 0)
-        line("SHARE %s @%d none", message->node, share->worker);
+        LINE("SHARE %s @%d none", message->node, share->worker);
     else if (!same)
-        line("SHARE %s @%d %g/s %d", message->node, share->worker, share->rate,
+        LINE("SHARE %s @%d %g/s %d", message->node, share->worker, share->rate,
              share->in_flight);
     if (!node->muted)
         node->share = *share;
@@ -109,29 +105,29 @@ static void show_message(const struct message *message)
     const char *node = message->node[0] ? message->node : "*";
     switch (message->type) {
     case MESSAGE_WELCOME:
-        line("WELCOME %s/%" PRId64, node, message->incarnation);
+        LINE("WELCOME %s/%" PRId64, node, message->incarnation);
         assert_string_equal(message->welcome.ledger_id, LEDGER);
         break;
     case MESSAGE_REFUSE:
-        line("REFUSE %s/%" PRId64 ": %s", node, message->incarnation,
+        LINE("REFUSE %s/%" PRId64 ": %s", node, message->incarnation,
              message->refuse.reason);
         break;
     case MESSAGE_TASK:
         show_task(message);
         break;
     case MESSAGE_DROP:
-        line("DROP %s %" PRId64, node, message->drop.batch);
+        LINE("DROP %s %" PRId64, node, message->drop.batch);
         lose(node, message->drop.batch);
         break;
     case MESSAGE_SHARE:
         show_share(message);
         break;
     case MESSAGE_HOLD:
-        line("HOLD %s @%d %s %" PRId64 " ms", node, message->hold.worker,
+        LINE("HOLD %s @%d %s %" PRId64 " ms", node, message->hold.worker,
              message->hold.host, message->hold.length / USEC_PER_MSEC);
         break;
     case MESSAGE_END:
-        line("END %s", message->end.drain ? "drain" : "done");
+        LINE("END %s", message->end.drain ? "drain" : "done");
         break;
     case MESSAGE_PING:
         break;
@@ -148,7 +144,7 @@ static void show_look(const struct master_effect *effect)
         snprintf(text + len, sizeof(text) - len, " %" PRId64,
                  effect->look.batches[i]);
     }
-    line("%s", text);
+    LINE("%s", text);
 }
 
 static void show(const struct master_effect *effect)
@@ -158,13 +154,13 @@ static void show(const struct master_effect *effect)
         show_message(&effect->message);
         break;
     case MASTER_EFFECT_OPEN_NODE:
-        line("OPEN %s", effect->node);
+        LINE("OPEN %s", effect->node);
         break;
     case MASTER_EFFECT_CLOSE_NODE:
-        line("CLOSE %s", effect->node);
+        LINE("CLOSE %s", effect->node);
         break;
     case MASTER_EFFECT_LOAD:
-        line("LOAD %" PRId64, effect->load.after);
+        LINE("LOAD %" PRId64, effect->load.after);
         assert_in_range(effect->load.limit, 1, MASTER_PAGE);
         d.asked_after = effect->load.after;
         break;
@@ -172,10 +168,10 @@ static void show(const struct master_effect *effect)
         show_look(effect);
         break;
     case MASTER_EFFECT_FINISH:
-        line(effect->paused ? "PAUSED" : "FINISHED");
+        LINE("%s", effect->paused ? "PAUSED" : "FINISHED");
         break;
     case MASTER_EFFECT_GIVE_UP:
-        line("GIVE UP: %s", effect->why);
+        LINE("GIVE UP: %s", effect->why);
         break;
     }
 }
@@ -386,6 +382,18 @@ static bool read_batch(const char **text, struct written *ret)
     }
     *text = at;
     return true;
+}
+
+const char *series(int first, int n, const char *more)
+{
+    static char text[16384];
+    size_t len = 0;
+    for (int i = first; i < first + n; i++) {
+        len +=
+            (size_t)snprintf(text + len, sizeof(text) - len, "%d%s ", i, more);
+        assert_true(len < sizeof(text));
+    }
+    return text;
 }
 
 void beat_naming(const char *name, const char *batches)

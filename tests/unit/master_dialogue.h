@@ -73,6 +73,9 @@ void away(void);
 void event_of(enum master_event_type type);
 void expect_nodes(int n);
 
+/* "FIRST FIRST+1 ...", each followed by `more`: n batches. */
+const char *series(int first, int n, const char *more);
+
 /* Time goes by in the steps that the core asks for. */
 void pass(usec_t time);
 /* The same, with all nodes beating each second. */
@@ -92,11 +95,5 @@ void expect_some(const char **lines, const char *file, int line);
 void ignore(void);
 /* How many of them begin so. */
 int count(const char *beginning);
-
-/* Sum over the nodes of the shares last sent and not expired. */
-struct shares_sum {
-    double rate;
-    int in_flight;
-};
 
 #endif

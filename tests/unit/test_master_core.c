@@ -247,17 +247,28 @@ static void test_unknown_batch(void **state)
 /* A sweep goes on page by page while the window has room. */
 static void test_sweep_goes_on(void **state)
 {
-    char batches[4096] = "";
     (void)state;
     begin();
     page("1 2");
     expect("LOAD 2");
-    for (int i = 3; i <= 60; i++)
-        sprintf(batches + strlen(batches), "%d ", i);
-    page(batches);
+    page(series(3, 58, ""));
     expect_nothing(); /* the window is full: there is no node */
+    hello("a", 1);
+    beat("a");
+    assert_int_equal(count("LOAD 60"), 1);
+}
+
+/* An empty page is no end where it is not the first of its sweep. */
+static void test_empty_later_page(void **state)
+{
+    (void)state;
+    begin();
     arrive("a");
-    assert_int_equal(master_core_view(the_core()).pending_batches, 0);
+    page("1");
+    last_page("");
+    ignore();
+    live(SECONDS(9));
+    expect_nothing();
 }
 
 /* Rows that are known already are skipped. */
@@ -341,12 +352,11 @@ static void test_delay(void **state)
  * others when they are. */
 static void test_too_early_for_the_window(void **state)
 {
-    char batches[4096] = "";
     (void)state;
     begin();
-    for (int i = 1; i <= 40; i++)
-        sprintf(batches + strlen(batches), "%d+%d ", i, i <= 32 ? 9000 : 4000);
-    last_page(batches);
+    page(series(1, 32, "+9000"));
+    expect("LOAD 32");
+    last_page(series(33, 8, "+4000"));
     assert_int_equal(master_core_view(the_core()).pending_batches, 32);
     expect_nothing();
     pass(SECONDS(4) - 1);
@@ -358,21 +368,15 @@ static void test_too_early_for_the_window(void **state)
 /* Children beyond the window are left to a sweep. */
 static void test_too_many_children(void **state)
 {
-    char batches[4096] = "";
     (void)state;
     begin();
     arrive("a");
     last_page("1 2 3");
     ignore();
-    for (int i = 0; i < 60; i++)
-        sprintf(batches + strlen(batches), "%d ", 100 + i);
-    closed("a", 1, batches);
+    closed("a", 1, series(100, 60, ""));
     assert_int_equal(count("LOOK 100 101"), 1);
     ignore();
-    memset(batches, 0, sizeof(batches));
-    for (int i = 0; i < 60; i++)
-        sprintf(batches + strlen(batches), "%d ", 200 + i);
-    closed("a", 2, batches);
+    closed("a", 2, series(200, 60, ""));
     away();
     pass(SECONDS(0.5));
     assert_int_equal(count("LOOK 200 201 202 203 204 205 206 207 100 "), 1);
@@ -512,7 +516,7 @@ static void test_lease_lost(void **state)
 static void test_stale_tasks(void **state)
 {
     struct master_effect effect;
-    struct batch_row row = {.batch = 1, .worker = 1, .n_keys = 1};
+    static struct batch_row row = {.batch = 1, .worker = 1, .n_keys = 1};
     const struct master_event page = {
         .type = MASTER_EVENT_PAGE,
         .page = {.rows = &row, .n = 1, .last = true}};
@@ -574,6 +578,7 @@ int main(void)
         TEST(test_returned),
         TEST(test_unknown_batch),
         TEST(test_sweep_goes_on),
+        TEST(test_empty_later_page),
         TEST(test_known_rows_are_skipped),
         TEST(test_ledger_away),
         TEST(test_look_is_repeated),

@@ -20,16 +20,6 @@ static int held_by(size_t index)
     return view.held_batches;
 }
 
-/* "FIRST*KEYS FIRST+1*KEYS ...": n batches. */
-static const char *batches(int first, int n, int keys)
-{
-    static char text[16384];
-    text[0] = 0;
-    for (int i = 0; i < n; i++)
-        sprintf(text + strlen(text), "%d*%d ", first + i, keys);
-    return text;
-}
-
 /* ---- who gets what ---- */
 
 /* Each node gets as much as any other. */
@@ -45,14 +35,27 @@ static void test_even(void **state)
            "TASK b 5 work", "TASK c 6 work");
 }
 
+/* Of those that hold as much, the one whose turn it is. */
+static void test_turns(void **state)
+{
+    (void)state;
+    begin();
+    arrive("a");
+    arrive("b");
+    last_page("1");
+    expect("TASK a 1 work");
+    closed("a", 1, "2");
+    looked("2");
+    expect("LOOK 2", "TASK b 2 work");
+    closed("b", 2, "3");
+    looked("3");
+    expect("LOOK 3", "TASK a 3 work");
+}
+
 /* The earliest first, then by number, over all workers. */
 static void test_order(void **state)
 {
     (void)state;
-    begin();
-    last_page("3 2@2 1 4+100 5@2+50");
-    pass(SECONDS(1));
-    arrive("a");
     begin();
     last_page("3 2@2 1 4+100 5@2+50");
     pass(SECONDS(1));
@@ -69,13 +72,13 @@ static void test_credit(void **state)
     (void)state;
     begin();
     arrive("a");
-    last_page(batches(1, 20, 30));
+    last_page(series(1, 20, "*30"));
     assert_int_equal(held_by(0), 4);
     closed("a", 1, "");
     assert_int_equal(held_by(0), 4);
     begin();
     arrive("a");
-    last_page(batches(1, 5, 300));
+    last_page(series(1, 5, "*300"));
     assert_int_equal(held_by(0), 2);
 }
 
@@ -85,8 +88,8 @@ static void test_batches_limit(void **state)
     (void)state;
     begin();
     arrive("a");
-    page(batches(1, 60, 1));
-    last_page(batches(61, 60, 1));
+    page(series(1, 60, "*1"));
+    last_page(series(61, 60, "*1"));
     assert_int_equal(held_by(0), 64);
 }
 
@@ -97,7 +100,7 @@ static void test_fair_share(void **state)
     (void)state;
     begin(.expected = 4);
     arrive("a");
-    last_page(batches(1, 8, 10));
+    last_page(series(1, 8, "*10"));
     live(MASTER_GATHER);
     assert_int_equal(held_by(0), 2);
     arrive("b");
@@ -135,7 +138,7 @@ static void test_late_node(void **state)
     (void)state;
     begin();
     arrive("a");
-    last_page(batches(1, 12, 60));
+    last_page(series(1, 12, "*60"));
     assert_int_equal(held_by(0), 2);
     arrive("b");
     assert_int_equal(held_by(1), 2);
@@ -148,7 +151,7 @@ static void test_store_waiting(void **state)
     (void)state;
     begin();
     arrive("a");
-    last_page(batches(1, 5, 60));
+    last_page(series(1, 5, "*60"));
     ignore();
     arrive("b");
     beat_waiting("a");
@@ -172,7 +175,8 @@ static void test_store_waiting(void **state)
 /* The task carries what the node needs to know. */
 static void test_task(void **state)
 {
-    struct batch_row row = {.batch = 9, .worker = 2, .attempt = 3, .n_keys = 1};
+    static struct batch_row row = {
+        .batch = 9, .worker = 2, .attempt = 3, .n_keys = 1};
     const struct master_event page_event = {
         .type = MASTER_EVENT_PAGE,
         .page = {.rows = &row, .n = 1, .last = true}};
@@ -239,7 +243,8 @@ static void test_no_second_yet(void **state)
     arrive("b");
     page("1");
     live(SECONDS(9)); /* the next page has not come */
-    assert_int_equal(count("LOOK"), 0);
+    last_page("2");
+    expect("LOAD 1", "TASK a 1 work", "TASK b 2 work");
 }
 
 /* If it is closed by then, the report is waited for. */
@@ -493,6 +498,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_teardown(name, end_test)
     const struct CMUnitTest tests[] = {
         TEST(test_even),
+        TEST(test_turns),
         TEST(test_order),
         TEST(test_credit),
         TEST(test_batches_limit),

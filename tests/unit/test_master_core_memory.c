@@ -171,7 +171,7 @@ static bool row_of(int64_t number, struct batch_row *ret)
 
 static void answer_page(struct world *world)
 {
-    struct batch_row rows[BATCHES];
+    struct batch_row rows[BATCHES] = {0};
     struct master_event event = {.type = MASTER_EVENT_PAGE};
     for (int64_t i = world->after + 1; i <= BATCHES; i++)
         if (world->open[i] && !row_of(i, &rows[event.page.n++]))
