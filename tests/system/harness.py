@@ -360,7 +360,7 @@ class Windrow:
     def __init__(self, folder, arguments, environment, program=None):
         self.folder = pathlib.Path(tempfile.mkdtemp(dir=folder, prefix="run-"))
         self.arguments = [str(argument) for argument in arguments]
-        if self.arguments[0] in ("run", "resume"):
+        if self.arguments[:1] in (["run"], ["resume"]):
             self.summary = self.folder / "summary.json"
             self.arguments += ["--summary", str(self.summary)]
         else:
@@ -395,8 +395,9 @@ class Windrow:
         summary = None
         if self.summary and self.summary.exists():
             summary = json.loads(self.summary.read_text() or "null")
-        result = Result(self.process.returncode, self.out.read_text("utf-8"),
-                        self.err.read_text("utf-8"), summary, seconds)
+        result = Result(self.process.returncode,
+                        self.out.read_bytes().decode(),
+                        self.err.read_bytes().decode(), summary, seconds)
         assert "CHECK" not in result.err, result
         return result
 

@@ -76,7 +76,7 @@ def start_long(starter, store):
     five = ("--count", 5, "--fault", f"slow@{SLOW_KEY}", "--slow")
     return {
         "list 12 s": long(SP500, "--wiki-latency", "12s"),
-        "quotes 12 s": long(quick(instances=256), "--count", 500,
+        "quotes 12 s": long(quick(instances=512), "--count", 500,
                             "--latency", "12s", "--wiki-latency", "0ms"),
         "quote 45 s": long(quick(timeout="60s"), *five, "45s"),
         "quote 45 s, limit": long(
@@ -305,7 +305,9 @@ def test_consumers_dead(windrow, start, origin, pipeline, store):
     """Ends, says what is left, and can be resumed: all nodes are killed as
     fast as they are started again."""
     server = origin("--count", 20000, "--latency", "20ms")
-    path = pipeline(source(), quotes(), harness.store())
+    path = pipeline(
+        source("json_list", input_values=["${YAHOO_URL}/symbols.json"],
+               list="", key="/symbol"), quotes(), harness.store())
     run = start("run", path, "--scale", 2, origin=server, store=store,
                 env={"WINDROW_NODE_WAIT": "2s"})
     until(lambda: 0 < store.count() < 15000, "some rows")
@@ -330,7 +332,8 @@ def test_consumers_dead(windrow, start, origin, pipeline, store):
 def test_ctrl_c(windrow, start, origin, store):
     """Stops within 1 s, exit 130, resumable; a second Ctrl-C at once."""
     server = origin("--latency", "300ms")
-    few = {"YAHOO_IN_FLIGHT": "10"}
+    few = {"YAHOO_IN_FLIGHT": "10", "WINDROW_LEASE": "1s",
+           "WINDROW_HEARTBEAT": "250ms"}
     run = start("run", SP500, "--scale", 2, "--batch", 5, origin=server,
                 store=store, env=few)
     until(lambda: store.count() > 10, "some rows")
