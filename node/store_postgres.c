@@ -19,6 +19,7 @@
 
 #include "base/log.h"
 #include "connecting.h"
+#include "ledger/ledger.h"
 #include "ledger/ledger_postgres.h"
 #include "store_backend.h"
 #include "turn.h"
@@ -543,11 +544,22 @@ static bool make_connections(struct store_postgres *store)
     return true;
 }
 
+/* Blocking, once: whether the tables fit, and what they are. */
+static int look_at_tables(const char *url, const struct pipeline *pipeline,
+                          struct error *err)
+{
+    struct ledger *ledger = NULL;
+    if (!ledger_open(url, &ledger, err))
+        (void)!ledger_use_pipeline(ledger, pipeline, err);
+    ledger_close(&ledger);
+    return (int)err->code;
+}
+
 int store_postgres_new(struct event_base *base, const char *url,
                        const struct store *common, struct store **ret,
                        struct error *err)
 {
-    if (ledger_postgres_check_url(url, err))
+    if (look_at_tables(url, common->pipeline, err))
         return (int)err->code;
     struct store_postgres *store = calloc(1, sizeof *store);
     if (!store)

@@ -5,10 +5,10 @@
  * For a node, which sends it through libpq's pipeline mode without blocking,
  * and for ledger_close_batch(). The statement is fixed for a worker of a
  * pipeline (its sinks are part of the text), so it can be prepared once a
- * connection; everything else is a parameter. It does not depend on the types
- * of the sinks' columns: values arrive as text, numeric, boolean or
- * timestamptz, and the INSERT's assignment casts do the rest, in UTC because
- * of ledger_postgres_setup_sql.
+ * connection; everything else is a parameter. The pipeline must have been
+ * through ledger_use_pipeline() on that database, which notes the columns that
+ * are texts; all others get numeric, boolean or timestamptz, and the INSERT's
+ * assignment casts do the rest, in UTC because of ledger_postgres_setup_sql.
  */
 #ifndef LEDGER_LEDGER_POSTGRES_H
 #define LEDGER_LEDGER_POSTGRES_H

@@ -88,7 +88,9 @@ static void sink_sql(struct buffer *sql, const struct worker *store, int first)
     }
     buffer_append_text(sql, ") SELECT ");
     for (size_t i = 0; i < sink->n_columns; i++) {
-        const char *cast = casts[ledger_column_kind(&sink->columns[i])];
+        const struct column *column = &sink->columns[i];
+        const char *cast =
+            column->is_text ? NULL : casts[ledger_column_kind(column)];
         buffer_printf(sql, "%su.c%zu%s", i == 0 ? "" : ", ", i,
                       cast ? cast : "");
     }

@@ -158,6 +158,17 @@ static const char columns_sql[] =
     " ELSE t.oid END WHERE a.attrelid = to_regclass($1::text)"
     " AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum";
 
+/* Texts keep a number's digits as they were sent. */
+static void note_texts(const struct worker *store, const PGresult *result)
+{
+    for (size_t i = 0; i < store->sink.n_columns; i++) {
+        struct column *column = &store->sink.columns[i];
+        for (int row = 0; row < PQntuples(result); row++)
+            if (!strcmp(column->name, PQgetvalue(result, row, 0)))
+                column->is_text = PQgetvalue(result, row, 3)[0] == 'S';
+    }
+}
+
 static int check_columns(const struct worker *store, const PGresult *result,
                          struct error *err)
 {
@@ -204,7 +215,10 @@ static int check_table(struct ledger_postgres *pg, const struct worker *store,
                          store->sink.table);
     AUTO_RESULT *columns = NULL;
     rc = pg_query(pg, columns_sql, &args, &columns, err);
-    return rc ? rc : check_columns(store, columns, err);
+    if (rc)
+        return rc;
+    note_texts(store, columns);
+    return check_columns(store, columns, err);
 }
 
 static int use_store(struct ledger_postgres *pg,

@@ -156,6 +156,8 @@ struct column {
     enum column_source source;
     const char *field;    /* COLUMN_FIELD: its name */
     enum field_type type; /* COLUMN_FIELD: the type all producers give it */
+    bool is_text; /* the table that is there holds it as text, so as sent: set
+                     by ledger_use_pipeline(), the one thing set so late */
 };
 
 struct sink {

@@ -184,12 +184,8 @@ OLD_TABLE = ("CREATE TABLE prices (id serial PRIMARY KEY, symbol text,"
              " price {price}, extracted_time {time})")
 
 
-AS_SENT = pytest.mark.xfail(
-    reason="a text column gets 9.0000004E-4 as 0.00090000004", strict=True)
-
-
 @pytest.mark.parametrize("price", [
-    "double precision", pytest.param("text", marks=AS_SENT), "numeric"])
+    "double precision", "text", "numeric"])
 @pytest.mark.parametrize("time_type", ["timestamp", "timestamptz"])
 def test_an_existing_table_of_postgresql(windrow, origin, postgres, price,
                                          time_type):
