@@ -309,8 +309,6 @@ void master_start(struct world *world, bool resumed)
     master->epoch = master->index + 1;
     master->tick_at = USEC_NEVER;
     master->stopped_at = USEC_NEVER;
-    usec_t lease =
-        s->plant == PLANT_NO_TAKEOVER ? 1000000 * USEC_PER_SEC : s->lease;
     struct master_core_config config = {.pipeline = world->pipeline,
                                         .ledger_id = LEDGER_ACTOR_ID,
                                         .run = LEDGER_ACTOR_RUN,
@@ -320,7 +318,7 @@ void master_start(struct world *world, bool resumed)
                                             s->local ? s->nodes : 0,
                                         .batch_keys = s->batch_keys,
                                         .heartbeat = s->heartbeat,
-                                        .lease = lease,
+                                        .lease = s->lease,
                                         .node_wait = 60 * USEC_PER_SEC,
                                         .speculate_after = s->speculate_after,
                                         .drain_time = 10 * USEC_PER_SEC,

@@ -274,7 +274,7 @@ void node_start(struct world *world, struct sim_node *node)
 {
     bool master_there =
         world->master >= 0 && world->masters[world->master].alive;
-    if (node->alive || world->finished ||
+    if (node->alive || node->haunted || world->finished ||
         (world->scenario->local && !master_there))
         return;
     node->alive = true;
@@ -316,6 +316,43 @@ static void on_exited(struct world *world, struct event *event)
                     .exited = {world->nodes[event->a].name, event->b}});
 }
 
+/* PLANT_NO_TAKEOVER: somebody goes on saying that a dead process lives and
+ * holds what it held, so that nobody else is given that. */
+static void haunt(struct world *world, struct event *event)
+{
+    struct sim_node *node = &world->nodes[event->index];
+    struct message message = {.type = MESSAGE_HEARTBEAT,
+                              .epoch = node->epoch,
+                              .incarnation = node->incarnation};
+    memcpy(message.node, node->name, sizeof(message.node));
+    message.heartbeat.number = ++node->beats;
+    message.heartbeat.held = event->data;
+    message.heartbeat.n_held = (size_t)event->b;
+    net_report(world, node, &message);
+    struct event *again = world_after(world, USEC_PER_SEC, haunt);
+    again->index = event->index;
+    again->b = event->b;
+    again->data = event->data;
+    event->data = NULL;
+}
+
+static void rise_as_ghost(struct world *world, struct sim_node *node)
+{
+    struct held_batch *held = world_alloc(HEARTBEAT_HELD_MAX * sizeof(*held));
+    size_t n = 0;
+    for (; n < node->n_begun && n < HEARTBEAT_HELD_MAX; n++) {
+        const struct ledger_batch *batch =
+            ledger_actor_find(&world->ledger, node->begun[n]);
+        held[n] =
+            (struct held_batch){batch->number, batch->worker, batch->n_keys};
+    }
+    node->haunted = true;
+    struct event *event = world_after(world, USEC_PER_SEC, haunt);
+    event->index = node->index;
+    event->b = (int64_t)n;
+    event->data = held;
+}
+
 void node_die(struct world *world, struct sim_node *node, enum death death,
               usec_t restart)
 {
@@ -323,6 +360,8 @@ void node_die(struct world *world, struct sim_node *node, enum death death,
         return;
     world_log(world, node->name, "dies%s",
               death == DEATH_CRASH ? " of a crash" : "");
+    if (world->scenario->plant == PLANT_NO_TAKEOVER && death == DEATH_KILL)
+        rise_as_ghost(world, node);
     node->n_crashed = 0;
     if (death == DEATH_CRASH)
         for (size_t i = 0; i < node->n_begun && i < 64; i++)
@@ -332,7 +371,7 @@ void node_die(struct world *world, struct sim_node *node, enum death death,
     store_orphan(world, node);
     node_core_free(&node->core);
     node->alive = false;
-    if (world->scenario->local && world->master >= 0 &&
+    if (world->scenario->local && !node->haunted && world->master >= 0 &&
         world->masters[world->master].alive) {
         struct event *event = world_after_master(
             world, &world->masters[world->master],

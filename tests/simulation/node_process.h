@@ -49,6 +49,7 @@ struct sim_node {
     int index;
     char name[NODE_NAME_BYTES];
     bool alive;
+    bool haunted;     /* PLANT_NO_TAKEOVER: its last process never rests */
     bool gone;        /* it is not to come back before the faults are over */
     uint32_t process; /* which process this is, of the node */
     struct node_core *core;
