@@ -12,14 +12,19 @@ SETTINGS = re.compile(
 KEPT = {"WINDROW_BUILD", "WINDROW_PATIENCE"}
 
 
-def pytest_configure(config):
-    config.addinivalue_line(
-        "markers", "prior_art(row): a row of the table of what others get"
-        " wrong; all rows are counted at the end")
+def clean_environment():
+    """What the caller has set must not reach the programs."""
     for name in list(os.environ):
         if SETTINGS.fullmatch(name) and name not in KEPT:
             del os.environ[name]
     os.environ["LC_ALL"] = "C.UTF-8"
+
+
+def pytest_configure(config):
+    config.addinivalue_line(
+        "markers", "prior_art(row): a row of the table of what others get"
+        " wrong; all rows are counted at the end")
+    clean_environment()
 
 
 def pytest_collection_modifyitems(items):

@@ -102,13 +102,12 @@ def test_a_node_stands_still(start, origin, store, seconds):
     assert_all_stored(run.wait(40), store)
 
 
-def test_a_node_that_stands_still_is_not_waited_for(start, origin, store):
+def test_a_node_that_stands_still_is_not_waited_for(start, origin, sqlite):
     """The others do its work; the run ends while it stands."""
-    run = start_slowly(start, origin(*LATENCY), store)
+    run = start_slowly(start, origin(*LATENCY), sqlite)
     node = run.nodes()[1]
     os.kill(node, signal.SIGSTOP)
-    result = run.wait(30)
-    assert_all_stored(result, store)
+    assert_all_stored(run.wait(30), sqlite)
     assert not is_alive(node), "it is ended with the run"
 
 
@@ -124,7 +123,7 @@ def test_the_master_stands_still(start, origin, store):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_and_resumed(start, windrow, origin, store, number):
-    """Paused and taken up, twice; what is stored is not asked for again."""
+    """Paused and taken up; what is stored is not asked for again."""
     server = origin(*LATENCY)
     run = start_slowly(start, server, store)
     run.signal(number)
