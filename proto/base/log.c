@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/utf8.h"
 
 static enum log_level level_min = LOG_LEVEL_INFO;
 static enum log_format line_format = LOG_FORMAT_TEXT;
@@ -38,22 +39,31 @@ void log_set_hook(void (*before_line)(void *context), void *context)
     hook_context = context;
 }
 
-/* Appends `text` to `line` as the inside of a JSON string. */
+/* Appends `text` to `line` as the inside of a JSON string, as much as fits of
+ * whole characters; what is no UTF-8 (a text cut elsewhere, a path, a server's
+ * words) as question marks. */
 static size_t append_json(char *line, size_t len, size_t room, const char *text)
 {
-    for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
-        char piece[7];
-        if (*p == '"' || *p == '\\')
-            snprintf(piece, sizeof piece, "\\%c", *p);
-        else if (*p < 0x20)
-            snprintf(piece, sizeof piece, "\\u%04x", *p);
+    struct slice rest = slice_of(text);
+    while (rest.len) {
+        char piece[8];
+        size_t n = utf8_len(rest);
+        unsigned char c = (unsigned char)*rest.data;
+        if (c == '"' || c == '\\')
+            snprintf(piece, sizeof piece, "\\%c", c);
+        else if (c < 0x20)
+            snprintf(piece, sizeof piece, "\\u%04x", c);
+        else if (n)
+            snprintf(piece, sizeof piece, "%.*s", (int)n, rest.data);
         else
-            snprintf(piece, sizeof piece, "%c", *p);
+            snprintf(piece, sizeof piece, "?");
         size_t piece_len = strlen(piece);
         if (len + piece_len >= room)
             break;
         memcpy(line + len, piece, piece_len);
         len += piece_len;
+        n += n == 0;
+        rest = (struct slice){rest.data + n, rest.len - n};
     }
     return len;
 }

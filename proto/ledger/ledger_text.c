@@ -11,32 +11,13 @@
 #include <stdio.h>
 #include <sys/random.h>
 
+#include "base/utf8.h"
 #include "ledger/ledger_backend.h"
-
-/* Bytes of the UTF-8 character (RFC 3629) at the start of `text`; 0 where
- * there is none: a stray byte, an overlong form, a surrogate. */
-static size_t utf8_bytes(struct slice text)
-{
-    const unsigned char *p = (const unsigned char *)text.data;
-    if (p[0] < 0x80)
-        return 1;
-    size_t len = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
-    if (p[0] < 0xc2 || p[0] > 0xf4 || text.len < len)
-        return 0;
-    for (size_t i = 1; i < len; i++) {
-        if ((p[i] & 0xc0) != 0x80)
-            return 0;
-    }
-    if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
-        (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f))
-        return 0;
-    return len;
-}
 
 bool ledger_text_is_valid(struct slice text)
 {
     while (text.len) {
-        size_t len = utf8_bytes(text);
+        size_t len = utf8_len(text);
         if (len == 0 || text.data[0] == '\0')
             return false;
         text.data += len;
@@ -49,7 +30,7 @@ void ledger_text_clean(struct slice text, size_t bytes_max, struct buffer *ret)
 {
     size_t room = bytes_max;
     while (text.len) {
-        size_t len = utf8_bytes(text);
+        size_t len = utf8_len(text);
         unsigned char first = (unsigned char)text.data[0];
         bool bad = len == 0 || first < 0x20 || first == 0x7f;
         if (bad)

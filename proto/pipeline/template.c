@@ -9,25 +9,7 @@
 
 #include <ctype.h>
 
-/* The code point that `p` begins with and its length; 0 where it is no valid
- * UTF-8 (RFC 3629: no overlong forms, no surrogates, at most U+10FFFF). */
-static size_t utf8_len(const unsigned char *p, size_t room)
-{
-    size_t len = p[0] < 0x80                    ? 1
-                 : p[0] >= 0xC2 && p[0] <= 0xDF ? 2
-                 : (p[0] & 0xF0) == 0xE0        ? 3
-                 : p[0] >= 0xF0 && p[0] <= 0xF4 ? 4
-                                                : 0;
-    if (!len || len > room)
-        return 0;
-    for (size_t i = 1; i < len; i++)
-        if ((p[i] & 0xC0) != 0x80)
-            return 0;
-    if ((p[0] == 0xE0 && p[1] < 0xA0) || (p[0] == 0xED && p[1] > 0x9F) ||
-        (p[0] == 0xF0 && p[1] < 0x90) || (p[0] == 0xF4 && p[1] > 0x8F))
-        return 0;
-    return len;
-}
+#include "base/utf8.h"
 
 bool key_is_valid(struct slice key)
 {
@@ -36,7 +18,7 @@ bool key_is_valid(struct slice key)
     if (key.len == 0 || key.len > KEY_BYTES_MAX)
         return false;
     for (size_t i = 0; i < key.len;) {
-        size_t len = utf8_len(p + i, key.len - i);
+        size_t len = utf8_len((struct slice){key.data + i, key.len - i});
         if (len == 0 || p[i] < 0x20 || p[i] == 0x7F ||
             (p[i] == 0xC2 && p[i + 1] < 0xA0)) /* U+0080 to U+009F */
             return false;
