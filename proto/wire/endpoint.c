@@ -32,9 +32,9 @@ int endpoints_of(const char *place, struct endpoints *ret, struct error *err)
     const char *colon = strrchr(place, ':');
     if (strncmp(place, "tcp://", 6) || !colon || colon < place + 7)
         return bad(place, err);
-    char *end;
-    long port = strtol(colon + 1, &end, 10);
-    if (end == colon + 1 || *end || port < 1 || port > 65534)
+    bool digits = strspn(colon + 1, "0123456789") == strlen(colon + 1);
+    long port = strtol(colon + 1, NULL, 10);
+    if (!digits || port < 1 || port > 65534)
         return bad(place, err);
     int host_len = (int)(colon - place);
     if (!fits(snprintf(found.reports, sizeof found.reports, "%.*s:%ld",
