@@ -189,13 +189,13 @@ def options_of(program, *arguments):
 @pytest.mark.parametrize("page", MANUALS)
 def test_a_manual_page_has_each_option_of_the_help(page):
     program, commands = MANUALS[page]
-    text = (SOURCE / "docs/man" / page).read_text().replace("\\-", "-")
+    text = (SOURCE / "docs/man" / page).read_text()
     wanted = options_of(program)
     for command in commands:
-        assert re.search(rf"\b{command}\b", text), f"no command {command}"
+        assert f".It Cm {command}" in text, f"no command {command}"
         wanted |= options_of(program, command)
     missing = {option for option in wanted
-               if not re.search(re.escape(option) + r"(?![\w-])", text)}
+               if not re.search(rf"^\.It Fl {option[1:]}( |$)", text, re.M)}
     assert not missing, f"{page} lacks {sorted(missing)}"
 
 
@@ -210,6 +210,34 @@ def test_the_reference_has_each_option_of_a_pipeline(page):
                "file", "values", "http_json", "http_html", "store"]
                if not re.search(rf"(?<![a-z_]){name}(?![a-z_])", text)]
     assert not missing, f"{page} lacks {missing}"
+
+
+def test_the_manual_page_has_each_setting():
+    source = (SOURCE / "proto/pipeline/settings_table.h").read_text()
+    names = re.findall(r'X\("(\w+)"', source)
+    assert len(names) > 20
+    text = (SOURCE / "docs/man/windrow.1").read_text()
+    assert not [name for name in names if f".It Ev {name}\n" not in text]
+
+
+def value_of(name, path):
+    """Of a constant in a header, as a number; None where it is another."""
+    text = (SOURCE / path).read_text().replace("\\\n", " ")
+    found = re.search(rf"^#define {name}\s+([^\n]*)", text, re.M)
+    assert found, f"{path} has no {name}"
+    value = found[1].split("/*")[0].strip().strip("()")
+    return (eval(value) if re.fullmatch(r"[\d\s*]+", value) else None)
+
+
+# The table of limits says what the headers say.
+def test_limits_are_those_of_the_headers():
+    text = (SOURCE / "docs/design.md").read_text()
+    rows = re.findall(r"\| ([\d,]+)( KiB| MiB)? \| `(\w+)`, `([\w/.]+)` \|", text)
+    assert len(rows) > 30
+    units = {"": 1, " KiB": 1024, " MiB": 1024 * 1024}
+    for number, unit, name, path in rows:
+        said = int(number.replace(",", "")) * units[unit]
+        assert value_of(name, path) == said, (name, path)
 
 
 # Each reason of a failure is explained.
