@@ -24,6 +24,7 @@
 #include "summary.h"
 
 #define OWNER_BYTES 96
+#define TAKE_PAUSE (200 * USEC_PER_MSEC)
 #define SUMMARY_TRIES 6
 #define SUMMARY_PAUSE (500 * USEC_PER_MSEC)
 
@@ -187,6 +188,35 @@ static int copy_pipeline(struct run *run, const struct run_row *row)
     return context_complain(context, &err);
 }
 
+/* A master that was killed leaves a lease that must run out first. One that
+ * lives renews it, and keeps the run. */
+static int take_when_free(struct run *run, struct run_row *row)
+{
+    struct context *context = &run->context;
+    const struct timespec pause = {.tv_nsec = TAKE_PAUSE * 1000};
+    for (usec_t left = 0;; left = row->lease_left) {
+        struct error err = ERROR_NONE;
+        if (!ledger_run_take(context->ledger, run->number, run->owner,
+                             run->lease, &context->arena, row, &err))
+            return 0;
+        struct error look = ERROR_NONE;
+        if (err.code != ERR_CONFLICT ||
+            ledger_run_row(context->ledger, run->number, &context->arena, row,
+                           &look) ||
+            row->state != RUN_OPEN || (left && row->lease_left > left)) {
+            context_complain(context, &err);
+            return err.code == ERR_NOT_FOUND ? EXIT_BAD_USAGE
+                                             : EXIT_NOT_FINISHED;
+        }
+        if (!left)
+            log_info("master",
+                     "run %" PRId64 " is %s's for another %.1f s, "
+                     "unless that renews it: waiting",
+                     row->run, row->owner, (double)row->lease_left / 1e6);
+        nanosleep(&pause, NULL);
+    }
+}
+
 /* Looks before it takes, so that a wrong setting does not cost the lease. */
 static int take_run(struct run *run)
 {
@@ -202,10 +232,10 @@ static int take_run(struct run *run)
     if ((status = check_settings(run, &row)) ||
         (status = copy_pipeline(run, &row)))
         return status;
-    if (ledger_use_pipeline(context->ledger, context->pipeline, &err) ||
-        ledger_run_take(context->ledger, run->number, run->owner, run->lease,
-                        &context->arena, &row, &err))
+    if (ledger_use_pipeline(context->ledger, context->pipeline, &err))
         return context_complain(context, &err);
+    if ((status = take_when_free(run, &row)))
+        return status;
     run->epoch = row.epoch;
     run->resumed = true;
     run->key_limit = row.key_limit;

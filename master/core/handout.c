@@ -45,12 +45,13 @@ static bool has_credit(const struct master_core *core, const struct node *node,
 {
     int64_t n_nodes = nodes_in_run(core);
     int64_t keys = node->n_keys + (int64_t)batch->n_keys;
+    int64_t fair = (core->open_keys + n_nodes - 1) / n_nodes;
     if (node->n_batches == 0)
         return true;
     if (node->n_batches >= NODE_BATCHES_FULL ||
         (node->n_batches >= NODE_BATCHES_MIN && keys > core->key_credit))
         return false;
-    return keys <= (core->open_keys + n_nodes - 1) / n_nodes;
+    return node->n_keys < fair; /* the last batch may go beyond it */
 }
 
 /* Where the budget of a worker is too small for more nodes, those that have a

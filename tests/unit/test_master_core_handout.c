@@ -449,7 +449,8 @@ static void test_few_in_flight(void **state)
     arrive("c");
     last_page("1*40 2*40 3*40 4*40 5*40 6*60@2");
     expect("SHARE a @1 0/s 1", "SHARE b @1 0/s 1", "TASK a 1 work",
-           "TASK b 2 work", "TASK a 3 work", "TASK b 4 work", "TASK c 6 work");
+           "TASK b 2 work", "TASK a 3 work", "TASK b 4 work", "TASK a 5 work",
+           "TASK c 6 work");
     beat_naming("c", "6*60@2 7"); /* it has one nevertheless */
     pass(SECONDS(0.1));
     expect("SHARE c @1 none");
