@@ -52,6 +52,7 @@ struct cluster {
     struct arena message_arena;
     struct buffer outgoing;
     usec_t lease, batch_time, close_after, database_wait, node_lease, heartbeat;
+    int64_t open_and_ended; /* keys, as the ledger last said */
     bool over;
     struct cluster_result *result;
 };
@@ -109,13 +110,23 @@ static void on_tick(evutil_socket_t fd, short what, void *context)
         tell_core(cluster, &(struct master_event){.type = MASTER_EVENT_TICK});
 }
 
+static void show_progress(struct cluster *cluster)
+{
+    struct master_view view = master_core_view(cluster->core);
+    int64_t open = cluster->open_and_ended - view.stored - view.failed;
+    if (open < view.open_keys)
+        open = view.open_keys;
+    cluster->options->on_progress(cluster->options->context, cluster->core,
+                                  open);
+}
+
 static void on_progress(evutil_socket_t fd, short what, void *context)
 {
     (void)fd;
     (void)what;
     struct cluster *cluster = context;
     if (!cluster->over)
-        cluster->options->on_progress(cluster->options->context, cluster->core);
+        show_progress(cluster);
 }
 
 static void on_signal(evutil_socket_t number, short what, void *context)
@@ -169,6 +180,13 @@ static void on_process_hopeless(void *context, const char *why)
 void ledger_on_event(void *context, const struct master_event *event)
 {
     tell_core(context, event);
+}
+
+void ledger_on_open_keys(void *context, int64_t open_keys)
+{
+    struct cluster *cluster = context;
+    struct master_view view = master_core_view(cluster->core);
+    cluster->open_and_ended = open_keys + view.stored + view.failed;
 }
 
 void ledger_on_trouble(void *context, const char *why, bool final)
@@ -515,7 +533,7 @@ int cluster_run(const struct cluster_options *options,
             event_base_loop(cluster.base, EVLOOP_ONCE);
             carry_out_effects(&cluster);
         }
-        options->on_progress(options->context, cluster.core);
+        show_progress(&cluster);
         keep_views(&cluster);
         let_nodes_end(&cluster);
     }

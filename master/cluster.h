@@ -27,8 +27,10 @@ struct cluster_options {
     const char *const *env_files;
     size_t n_env_files;
     bool log_json;
-    /* Called about four times a second, and at the end. */
-    void (*on_progress)(void *context, const struct master_core *core);
+    /* Called about four times a second, and at the end. `open_keys`: those
+     * known not to have ended, by the ledger and what was heard since. */
+    void (*on_progress)(void *context, const struct master_core *core,
+                        int64_t open_keys);
     void *context;
 };
 

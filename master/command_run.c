@@ -245,14 +245,15 @@ static int take_run(struct run *run)
 /* ---- the run ---- */
 
 static struct progress_state progress_state(const struct run *run,
-                                            const struct master_core *core)
+                                            const struct master_core *core,
+                                            int64_t open_keys)
 {
     struct master_view view = master_core_view(core);
     struct node_view node;
     struct progress_state state = {
         .done = run->before.stored + view.stored,
         .failed = run->before.failed + view.failed,
-        .open = view.open_keys,
+        .open = open_keys,
         .nodes = view.nodes_alive,
         .nodes_wanted = run->n_nodes,
         .draining = view.draining,
@@ -262,10 +263,11 @@ static struct progress_state progress_state(const struct run *run,
     return state;
 }
 
-static void on_progress(void *context, const struct master_core *core)
+static void on_progress(void *context, const struct master_core *core,
+                        int64_t open_keys)
 {
     struct run *run = context;
-    struct progress_state state = progress_state(run, core);
+    struct progress_state state = progress_state(run, core, open_keys);
     progress_show(run->progress, clock_monotonic(), &state);
 }
 

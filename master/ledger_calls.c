@@ -27,6 +27,7 @@ struct call {
     size_t n, limit;
     struct batch_row *rows;
     struct batch_look *looks;
+    int64_t open_keys;
 };
 
 static void drop(struct offload_work *work)
@@ -113,11 +114,18 @@ static void done_look(struct offload_work *work, void *context)
 
 /* ---- the lease ---- */
 
+/* The count comes with it: the window in memory does not know what waits in
+ * the ledger. */
 static void run_renew(struct offload_work *work, void *ledger)
 {
     struct call *call = (struct call *)work;
-    (void)!ledger_run_renew(ledger, call->run, call->epoch, call->lease,
-                            &call->err);
+    struct arena arena = ARENA_EMPTY;
+    struct run_row row;
+    if (!ledger_run_renew(ledger, call->run, call->epoch, call->lease,
+                          &call->err) &&
+        !ledger_run_row(ledger, call->run, &arena, &row, &call->err))
+        call->open_keys = row.open_keys;
+    arena_free(&arena);
 }
 
 static void done_renew(struct offload_work *work, void *context)
@@ -128,8 +136,8 @@ static void done_renew(struct offload_work *work, void *context)
     if (call->err.code == ERR_LEASE_LOST) {
         struct master_event event = {.type = MASTER_EVENT_LEASE_LOST};
         ledger_on_event(calls->owner, &event);
-    } else {
-        went_well(calls, &call->err);
+    } else if (went_well(calls, &call->err)) {
+        ledger_on_open_keys(calls->owner, call->open_keys);
     }
     drop(work);
 }

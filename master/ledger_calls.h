@@ -1,8 +1,8 @@
 /*
  * ledger_calls.h: what the running master asks of the ledger: pages of open
  * batches, the state of some, and its lease, renewed three times in its
- * length. Answers come through the ledger_on_ functions, which cluster.c
- * defines.
+ * length, with which comes the number of open keys. Answers come through the
+ * ledger_on_ functions, which cluster.c defines.
  */
 #ifndef MASTER_LEDGER_CALLS_H
 #define MASTER_LEDGER_CALLS_H
@@ -26,6 +26,7 @@ void ledger_calls_look(struct ledger_calls *calls, const int64_t *batches,
 
 /* The owner's. `final`: the run can't go on. */
 void ledger_on_event(void *owner, const struct master_event *event);
+void ledger_on_open_keys(void *owner, int64_t open_keys);
 void ledger_on_trouble(void *owner, const char *why, bool final);
 
 #endif
