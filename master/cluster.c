@@ -401,6 +401,14 @@ static int open_sockets(struct cluster *cluster, struct error *err)
            wire_socket_bind(cluster->control, endpoints.control, NULL, err);
 }
 
+/* Whether nodes may still act on shares of the run's former master: it renewed
+ * its lease a third of it ago at most, the rest has passed, and a share lives
+ * for two of the nodes' leases at most. */
+static bool may_have_shares(const struct cluster *cluster)
+{
+    return cluster->lease * 2 / 3 < 2 * cluster->node_lease;
+}
+
 static int open_core(struct cluster *cluster, struct error *err)
 {
     const struct cluster_options *options = cluster->options;
@@ -413,7 +421,7 @@ static int open_core(struct cluster *cluster, struct error *err)
         .ledger_id = ledger_id(options->ledger),
         .run = options->run,
         .epoch = options->epoch,
-        .resumed = options->resumed,
+        .resumed = options->resumed && may_have_shares(cluster),
         .nodes_expected = options->n_nodes,
         .batch_keys = options->batch_keys,
         .heartbeat = cluster->heartbeat,

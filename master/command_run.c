@@ -253,7 +253,7 @@ static struct progress_state progress_state(const struct run *run,
     struct progress_state state = {
         .done = run->before.stored + view.stored,
         .failed = run->before.failed + view.failed,
-        .open = open_keys,
+        .open = open_keys || view.stored || view.failed ? open_keys : -1,
         .nodes = view.nodes_alive,
         .nodes_wanted = run->n_nodes,
         .draining = view.draining,
