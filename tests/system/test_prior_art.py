@@ -396,9 +396,10 @@ def test_one_quote_never_answers(long):
 @case("the list page takes 12 s")
 def test_the_list_takes_12_s(long):
     """All rows."""
-    result = long["list 12 s"].wait(30)
+    long = long["list 12 s"]
+    result = long.wait(30)
     assert result.status == 0, result
-    assert long["list 12 s"].store.prices() == store.expected(facts())
+    assert long.store.prices() == long.store.expected(facts())
     assert 12 <= result.summary["seconds"] < 16 * PATIENCE
 
 
