@@ -238,6 +238,19 @@ void master_core_free(struct master_core **core)
 
 /* ---- what people see ---- */
 
+/* Those of fetchers: a list still to be read counts as none. */
+static int64_t open_keys(const struct master_core *core)
+{
+    int64_t n = 0;
+    for (struct batch *batch = core->known; batch; batch = batch->hh.next) {
+        const struct worker *worker =
+            &core->config.pipeline->workers[batch->worker];
+        if (worker_class_is_fetcher(worker->class))
+            n += (int64_t)batch->n_keys;
+    }
+    return n;
+}
+
 struct master_view master_core_view(const struct master_core *core)
 {
     return (struct master_view){
@@ -246,7 +259,7 @@ struct master_view master_core_view(const struct master_core *core)
         .failed = core->failed,
         .pending_batches = (int64_t)core->n_pending,
         .held_batches = (int64_t)core->n_held,
-        .open_keys = core->open_keys,
+        .open_keys = open_keys(core),
         .draining = core->phase == PHASE_DRAINING,
     };
 }

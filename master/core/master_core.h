@@ -160,7 +160,7 @@ struct master_view {
     int nodes_alive;
     int64_t stored, failed; /* by reports of this master's time */
     int64_t pending_batches, held_batches;
-    int64_t open_keys; /* in those two */
+    int64_t open_keys; /* in those two, of fetchers */
     bool draining;
 };
 struct master_view master_core_view(const struct master_core *core);

@@ -13,9 +13,10 @@
  * A ledger is used by one thread at a time. No error's text holds the URL.
  *
  * Errors: ERR_DATABASE_AWAY (SQLSTATE 08, 40, 53, 57, 25006, 55P03;
- * SQLITE_BUSY, _FULL, _IOERR, _READONLY, _CANTOPEN; no connection): wait and try again, after which everything
- * prepared is made anew by the ledger itself. ERR_DATABASE: a bug or a broken
- * schema. ERR_LEASE_LOST: another master has the run.
+ * SQLITE_BUSY, _FULL, _IOERR, _READONLY, _CANTOPEN; no connection): wait and
+ * try again, after which everything prepared is made anew by the ledger itself.
+ * ERR_DATABASE: a bug or a broken schema. ERR_LEASE_LOST: another master has
+ * the run.
  */
 #ifndef LEDGER_LEDGER_H
 #define LEDGER_LEDGER_H
@@ -127,11 +128,12 @@ int ledger_use_pipeline(struct ledger *ledger, const struct pipeline *pipeline,
                         struct error *err);
 
 /* A new run: begin, any number of root batches, commit: one transaction,
- * after ledger_use_pipeline(). The lease begins anew with the commit. Keys of a batch with queue >= 0 that the run's queue has had are dropped
- * (a batch of none is not made). After a failure: nothing was written, and
- * the transaction is over; only after ERR_DATABASE_AWAY from the commit the
- * run may be there, owned by nobody once its lease is over. A key that is no
- * UTF-8 is ERR_DATABASE_DATA, from its own call or a later one. */
+ * after ledger_use_pipeline(). The lease begins anew with the commit. Keys of a
+ * batch with queue >= 0 that the run's queue has had are dropped (a batch of
+ * none is not made). After a failure: nothing was written, and the transaction
+ * is over; only after ERR_DATABASE_AWAY from the commit the run may be there,
+ * owned by nobody once its lease is over. A key that is no UTF-8 is
+ * ERR_DATABASE_DATA, from its own call or a later one. */
 MUSTCHECK
 int ledger_run_begin(struct ledger *ledger, const struct run_spec *spec,
                      int64_t *ret_run, int64_t *ret_epoch, struct error *err);
