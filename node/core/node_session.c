@@ -181,10 +181,12 @@ void node_session_restart(struct node_core *core)
         leave(core);
 }
 
-/* After memory ran out: nothing in here may need more than EFFECTS_MIN. */
+/* After memory ran out: nothing in here may need more than EFFECTS_MIN. Effects
+ * are lost, a CANCEL among them perhaps: so everything is forgotten. */
 void node_session_recover(struct node_core *core)
 {
     core->effects.head = core->effects.n = 0;
+    node_effect_add(core, NODE_EFFECT_FORGET);
     if (core->state == NODE_GONE)
         return;
     bool greeting = core->state == NODE_GREETING;
