@@ -27,7 +27,7 @@ import time
 
 COLUMNS = 90
 FONT_SIZE, CELL_WIDTH, LINE_HEIGHT, MARGIN = 14, 8.43, 19, 16
-TYPED_SECONDS = 1.0  # a command stands there before its output comes
+TYPED_SECONDS = 0.5  # a command stands there before its output comes
 PAUSE_SECONDS = 6.0  # at the end, before it begins anew
 FRAME_SECONDS = 0.1  # finer steps than this are not drawn
 
@@ -156,8 +156,10 @@ def draw(frames, end):
                      f"#l{n}{{animation:k{n} {end:.2f}s step-end infinite}}")
         hidden = "" if times[-1][1] == end else ' visibility="hidden"'
         kind = ' class="typed"' if text.startswith("$") else ""
+        indent = len(text) - len(text.lstrip())
+        text = text.lstrip()
         texts.append(
-            f'<text id="l{n}" x="{MARGIN}" '
+            f'<text id="l{n}" x="{MARGIN + indent * CELL_WIDTH:.1f}" '
             f'y="{MARGIN + row * LINE_HEIGHT + FONT_SIZE}" '
             f'textLength="{len(text) * CELL_WIDTH:.1f}"{hidden}{kind}>'
             # Not every viewer keeps runs of spaces, but these all do.

@@ -232,7 +232,8 @@ def value_of(name, path):
 # The table of limits says what the headers say.
 def test_limits_are_those_of_the_headers():
     text = (SOURCE / "docs/design.md").read_text()
-    rows = re.findall(r"\| ([\d,]+)( KiB| MiB)? \| `(\w+)`, `([\w/.]+)` \|", text)
+    rows = re.findall(r"\| ([\d,]+)( KiB| MiB)? \| `(\w+)`, `([\w/.]+)` \|",
+                      text)
     assert len(rows) > 30
     units = {"": 1, " KiB": 1024, " MiB": 1024 * 1024}
     for number, unit, name, path in rows:
