@@ -175,21 +175,19 @@ static void on_process_hopeless(void *context, const char *why)
     end_with(cluster, CLUSTER_GAVE_UP, why);
 }
 
-/* The ledger's answers: ledger_calls.c. */
-
-void ledger_on_event(void *context, const struct master_event *event)
+static void on_ledger_event(void *context, const struct master_event *event)
 {
     tell_core(context, event);
 }
 
-void ledger_on_open_keys(void *context, int64_t open_keys)
+static void on_open_keys(void *context, int64_t open_keys)
 {
     struct cluster *cluster = context;
     struct master_view view = master_core_view(cluster->core);
     cluster->open_and_ended = open_keys + view.stored + view.failed;
 }
 
-void ledger_on_trouble(void *context, const char *why, bool final)
+static void on_ledger_trouble(void *context, const char *why, bool final)
 {
     struct cluster *cluster = context;
     if (final)
@@ -432,9 +430,11 @@ static int open_core(struct cluster *cluster, struct error *err)
         .trust_crash = true,
     };
     cluster->core = master_core_new(&config, clock_monotonic());
+    const struct ledger_callbacks callbacks = {cluster, on_ledger_event,
+                                               on_open_keys, on_ledger_trouble};
     cluster->calls = ledger_calls_new(
         cluster->base, options->ledger, options->run, options->epoch,
-        cluster->lease, cluster->database_wait, cluster);
+        cluster->lease, cluster->database_wait, &callbacks);
     if (!cluster->core || !cluster->calls)
         return error_set(err, ERR_MEMORY, "no memory for the master");
     return 0;

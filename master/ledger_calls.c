@@ -13,7 +13,7 @@ struct ledger_calls {
     usec_t lease, database_wait;
     bool renewing;
     usec_t away_since; /* 0: the database is there */
-    void *owner;
+    struct ledger_callbacks callbacks;
 };
 
 /* One struct for the three calls: each uses a part. */
@@ -52,14 +52,14 @@ static bool went_well(struct ledger_calls *calls, const struct error *err)
         calls->away_since = now;
     bool final = error_code_kind(err->code) != ERROR_RETRY ||
                  now - calls->away_since > calls->database_wait;
-    ledger_on_trouble(calls->owner, err->text, final);
+    calls->callbacks.on_trouble(calls->callbacks.context, err->text, final);
     return false;
 }
 
 static void tell_away(struct ledger_calls *calls)
 {
     struct master_event event = {.type = MASTER_EVENT_LEDGER_AWAY};
-    ledger_on_event(calls->owner, &event);
+    calls->callbacks.on_event(calls->callbacks.context, &event);
 }
 
 /* ---- pages ---- */
@@ -81,7 +81,7 @@ static void done_load(struct offload_work *work, void *context)
         event.page.rows = call->rows;
         event.page.n = call->n;
         event.page.last = call->n < call->limit;
-        ledger_on_event(calls->owner, &event);
+        calls->callbacks.on_event(calls->callbacks.context, &event);
     } else {
         tell_away(calls);
     }
@@ -105,7 +105,7 @@ static void done_look(struct offload_work *work, void *context)
         struct master_event event = {.type = MASTER_EVENT_LOOKED};
         event.looked.looks = call->looks;
         event.looked.n = call->n;
-        ledger_on_event(calls->owner, &event);
+        calls->callbacks.on_event(calls->callbacks.context, &event);
     } else {
         tell_away(calls);
     }
@@ -135,9 +135,10 @@ static void done_renew(struct offload_work *work, void *context)
     calls->renewing = false;
     if (call->err.code == ERR_LEASE_LOST) {
         struct master_event event = {.type = MASTER_EVENT_LEASE_LOST};
-        ledger_on_event(calls->owner, &event);
+        calls->callbacks.on_event(calls->callbacks.context, &event);
     } else if (went_well(calls, &call->err)) {
-        ledger_on_open_keys(calls->owner, call->open_keys);
+        calls->callbacks.on_open_keys(calls->callbacks.context,
+                                      call->open_keys);
     }
     drop(work);
 }
@@ -205,7 +206,8 @@ static void on_renew(evutil_socket_t fd, short what, void *context)
 struct ledger_calls *ledger_calls_new(struct event_base *base,
                                       struct ledger *ledger, int64_t run,
                                       int64_t epoch, usec_t lease,
-                                      usec_t database_wait, void *owner)
+                                      usec_t database_wait,
+                                      const struct ledger_callbacks *callbacks)
 {
     struct ledger_calls *calls = calloc(1, sizeof *calls);
     if (!calls)
@@ -214,7 +216,7 @@ struct ledger_calls *ledger_calls_new(struct event_base *base,
     calls->epoch = epoch;
     calls->lease = lease;
     calls->database_wait = database_wait;
-    calls->owner = owner;
+    calls->callbacks = *callbacks;
     const struct timeval third = {lease / 3 / USEC_PER_SEC,
                                   lease / 3 % USEC_PER_SEC};
     calls->offload = offload_new(base, ledger, calls);

@@ -64,6 +64,23 @@ static void give_up(struct node *node, const char *why)
     node->exit_status = EXIT_COULD_NOT_FINISH;
 }
 
+static void on_run_event(void *context, const struct node_event *event)
+{
+    tell_core(context, event);
+}
+
+static void on_closing_dropped(void *context, uint64_t closing)
+{
+    struct node *node = context;
+    node_core_closing_done(node->core, closing);
+}
+
+static void on_note(void *context, const char *note)
+{
+    struct node *node = context;
+    log_warn(node->options->name, "%s", note);
+}
+
 /* A welcome brings the run, which must be ready before the core hears of it.
  * The core may ignore the welcome: then it goes on with the run it has. */
 static void take_welcome(struct node *node, const struct message *message)
@@ -71,9 +88,11 @@ static void take_welcome(struct node *node, const struct message *message)
     const struct welcome *welcome = &message->welcome;
     struct error err = ERROR_NONE;
     struct run *fresh = NULL;
+    const struct run_callbacks callbacks = {node, on_run_event,
+                                            on_closing_dropped, on_note};
     bool known = node->run && run_is(node->run, welcome);
-    if ((!known && run_new(node->base, welcome, node->options->settings, node,
-                           &fresh, &err)) ||
+    if ((!known && run_new(node->base, welcome, node->options->settings,
+                           &callbacks, &fresh, &err)) ||
         connect_tasks(node, welcome->task_endpoint, &err)) {
         run_free(&fresh);
         give_up(node, err.text);
@@ -146,23 +165,6 @@ static void on_signal(evutil_socket_t signal_number, short what, void *context)
     struct node *node = context;
     log_debug(node->options->name, "signal %d: draining", (int)signal_number);
     tell_core(node, &(struct node_event){.type = NODE_EVENT_STOP});
-}
-
-void run_on_event(void *context, const struct node_event *event)
-{
-    tell_core(context, event);
-}
-
-void run_on_closing_dropped(void *context, uint64_t closing)
-{
-    struct node *node = context;
-    node_core_closing_done(node->core, closing);
-}
-
-void run_on_note(void *context, const char *note)
-{
-    struct node *node = context;
-    log_warn(node->options->name, "%s", note);
 }
 
 /* ---- out: effects of the core ---- */

@@ -18,7 +18,7 @@
 #include "store.h"
 
 struct run {
-    void *owner;
+    struct run_callbacks callbacks;
     int64_t number;
     struct pipeline *pipeline;
     struct extractor *extractors[PIPELINE_WORKERS_MAX];
@@ -41,7 +41,7 @@ static void tell_fetched(struct run *run, struct fetched *fetched)
 {
     fetched->wall = clock_wall();
     struct node_event event = {.type = NODE_EVENT_FETCHED, .fetched = *fetched};
-    run_on_event(run->owner, &event);
+    run->callbacks.on_event(run->callbacks.context, &event);
 }
 
 /* Takes the fields or keys out of a good answer. */
@@ -114,13 +114,13 @@ static void on_closed(void *context, uint64_t id,
     struct node_event event = {.type = NODE_EVENT_CLOSED};
     event.closed.closing = id;
     event.closed.result = *result;
-    run_on_event(run->owner, &event);
+    run->callbacks.on_event(run->callbacks.context, &event);
 }
 
 static void on_dropped(void *context, uint64_t id)
 {
     struct run *run = context;
-    run_on_closing_dropped(run->owner, id);
+    run->callbacks.on_closing_dropped(run->callbacks.context, id);
 }
 
 static void on_waiting(void *context, bool waiting, const char *why)
@@ -131,18 +131,18 @@ static void on_waiting(void *context, bool waiting, const char *why)
              waiting ? "the database is away, waiting for it: %s"
                      : "the database is back%.0s",
              why);
-    run_on_note(run->owner, note);
+    run->callbacks.on_note(run->callbacks.context, note);
     struct node_event event = {.type = NODE_EVENT_STORE,
                                .store_waiting = waiting};
-    run_on_event(run->owner, &event);
+    run->callbacks.on_event(run->callbacks.context, &event);
 }
 
 static void on_gave_up(void *context, const char *why)
 {
     struct run *run = context;
-    run_on_note(run->owner, why);
+    run->callbacks.on_note(run->callbacks.context, why);
     struct node_event event = {.type = NODE_EVENT_STORE_GAVE_UP};
-    run_on_event(run->owner, &event);
+    run->callbacks.on_event(run->callbacks.context, &event);
 }
 
 /* ---- effects ---- */
@@ -177,8 +177,9 @@ void run_close(struct run *run, const struct node_effect *effect)
     struct error err = ERROR_NONE;
     if (store_submit(run->store, effect->close.id, effect->close.closing,
                      &err)) {
-        run_on_note(run->owner, err.text);
-        run_on_closing_dropped(run->owner, effect->close.id);
+        run->callbacks.on_note(run->callbacks.context, err.text);
+        run->callbacks.on_closing_dropped(run->callbacks.context,
+                                          effect->close.id);
         on_gave_up(run, err.text);
     }
 }
@@ -266,13 +267,14 @@ static int open_database(struct run *run, struct event_base *base,
 }
 
 int run_new(struct event_base *base, const struct welcome *welcome,
-            const struct settings *settings, void *owner, struct run **ret,
+            const struct settings *settings,
+            const struct run_callbacks *callbacks, struct run **ret,
             struct error *err)
 {
     struct run *run = calloc(1, sizeof *run);
     if (!run)
         return error_set(err, ERR_MEMORY, "no memory for a run");
-    run->owner = owner;
+    run->callbacks = *callbacks;
     run->number = welcome->run;
     run->keys_max = (size_t)welcome->key_limit;
     if (load_pipeline(run, welcome, settings, err) ||

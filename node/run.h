@@ -3,7 +3,7 @@
  * worker, transfers, and the store.
  *
  * It carries out the core's START, CANCEL, CLOSE and FORGET, and tells their
- * ends to its owner through the run_on_ functions, which node.c defines.
+ * ends to its owner.
  */
 #ifndef NODE_RUN_H
 #define NODE_RUN_H
@@ -16,11 +16,20 @@
 
 struct run;
 
+/* What the owner is told, in the loop. */
+struct run_callbacks {
+    void *context;
+    void (*on_event)(void *context, const struct node_event *event);
+    void (*on_closing_dropped)(void *context, uint64_t closing);
+    void (*on_note)(void *context, const char *note); /* for the log */
+};
+
 /* Everything the welcome says, with this node's own settings. ERR_PIPELINE
  * where the pipeline can't be used with them, and what store_new() says. */
 MUSTCHECK
 int run_new(struct event_base *base, const struct welcome *welcome,
-            const struct settings *settings, void *owner, struct run **ret,
+            const struct settings *settings,
+            const struct run_callbacks *callbacks, struct run **ret,
             struct error *err);
 void run_free(struct run **run);
 
@@ -38,10 +47,5 @@ void run_forget(struct run *run);
 MUSTCHECK
 int run_ledger_id(const struct settings *settings, char ret[LEDGER_ID_BYTES],
                   struct error *err);
-
-/* The owner's: something for the core happened. */
-void run_on_event(void *owner, const struct node_event *event);
-void run_on_closing_dropped(void *owner, uint64_t closing);
-void run_on_note(void *owner, const char *note);
 
 #endif
