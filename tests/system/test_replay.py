@@ -2,7 +2,6 @@
 part of the project; these tests are skipped where it is absent."""
 import csv
 import html.parser
-import os
 import re
 
 import pytest

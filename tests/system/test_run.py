@@ -1,8 +1,5 @@
 """`windrow run` from its arguments to the rows, and the commands that look."""
-import csv
-import io
 import json
-import os
 import pathlib
 import re
 import socket
