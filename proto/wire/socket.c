@@ -3,8 +3,9 @@
  *
  * ZeroMQ's descriptor says "something changed", once. So after each wake-up
  * ZMQ_EVENTS is asked and the socket drained, again and again, until it has
- * nothing more; and a drain that stops at its budget makes its own event
- * active, or the rest would lie there unannounced.
+ * nothing more; and a drain that stops at its budget arms a timer of no length,
+ * or the rest would lie there unannounced. (An event that makes itself active
+ * runs again in the same turn, before all other events.)
  */
 #include "wire/socket.h"
 
@@ -28,6 +29,8 @@ struct kept {
 struct wire_socket {
     void *zmq;
     struct event *changed; /* PULL, SUB: all the time; PUSH: with an outbox */
+    struct event *go_on;   /* PULL, SUB: a drain goes on in the next turn */
+    bool in_parts;         /* in the midst of a message of several parts */
     struct kept *outbox;   /* the oldest first */
     int n_outbox;
     socket_on_message *on_message;
@@ -71,21 +74,32 @@ static int ready(struct wire_socket *socket)
     return events;
 }
 
-static void drain(struct wire_socket *socket)
+/* A message is one part: one of several is dropped whole. */
+static void receive(struct wire_socket *socket)
 {
-    for (int n = 0; ready(socket) & ZMQ_POLLIN; n++) {
-        if (n == SOCKET_MESSAGES_A_TURN) {
-            event_active(socket->changed, EV_READ, 0);
-            return;
-        }
-        zmq_msg_t message;
-        CHECK(zmq_msg_init(&message) == 0);
-        int len = zmq_msg_recv(&message, socket->zmq, ZMQ_DONTWAIT);
-        if (len >= 0 && !zmq_msg_more(&message))
+    zmq_msg_t message;
+    CHECK(zmq_msg_init(&message) == 0);
+    int len = zmq_msg_recv(&message, socket->zmq, ZMQ_DONTWAIT);
+    if (len >= 0) {
+        bool was_in_parts = socket->in_parts;
+        socket->in_parts = zmq_msg_more(&message);
+        if (!was_in_parts && !socket->in_parts)
             socket->on_message(
                 socket->on_message_context,
                 (struct slice){zmq_msg_data(&message), (size_t)len});
-        zmq_msg_close(&message);
+    }
+    zmq_msg_close(&message);
+}
+
+static void drain(struct wire_socket *socket)
+{
+    static const struct timeval at_once = {0, 0};
+    for (int n = 0; ready(socket) & ZMQ_POLLIN; n++) {
+        if (n == SOCKET_MESSAGES_A_TURN) {
+            event_add(socket->go_on, &at_once);
+            return;
+        }
+        receive(socket);
     }
 }
 
@@ -150,6 +164,9 @@ static int watch(struct wire_socket *socket)
                                 on_socket_changed, socket);
     if (!socket->changed || event_add(socket->changed, NULL))
         return -1;
+    socket->go_on = evtimer_new(socket->base, on_socket_changed, socket);
+    if (!socket->go_on)
+        return -1;
     event_active(socket->changed, EV_READ, 0);
     return 0;
 }
@@ -188,6 +205,8 @@ void wire_socket_free(struct wire_socket **socket, int linger_ms)
         return;
     if ((*socket)->changed)
         event_free((*socket)->changed); /* before its descriptor goes */
+    if ((*socket)->go_on)
+        event_free((*socket)->go_on);
     if ((*socket)->zmq) {
         set_option(*socket, ZMQ_LINGER, linger_ms);
         zmq_close((*socket)->zmq);
