@@ -20,7 +20,7 @@
 #include "wire/message.h"
 
 #define PROGRESS_INTERVAL (250 * USEC_PER_MSEC)
-#define END_PATIENCE (5 * USEC_PER_SEC) /* for nodes to end by themselves, */
+#define END_PATIENCE USEC_PER_SEC /* for nodes to end by themselves, */
 #define STOP_PATIENCE                                                          \
     (200 * USEC_PER_MSEC) /* and where the run is not done                     \
                            */

@@ -28,7 +28,8 @@ static int read_env_file(struct context *context, const char *path)
     return 0;
 }
 
-/* The .env beside the pipeline, where there is one. */
+/* The .env beside the pipeline, or in the current folder where none is known;
+ * if there is one. */
 static int read_own_env_file(struct context *context, const char *pipeline_path)
 {
     const char *slash = strrchr(pipeline_path, '/');
@@ -60,8 +61,7 @@ int context_settings(struct context *context, const struct options *options,
         const char *path = pipeline_path ? pipeline_path
                                          : settings_get(context->settings,
                                                         "PIPELINE_LOCATION");
-        if (path)
-            status = read_own_env_file(context, path);
+        status = read_own_env_file(context, path ? path : "");
     }
     if (!status && settings_export_libpq(context->settings, &err))
         status = context_complain(context, &err);
@@ -124,11 +124,27 @@ int context_load_pipeline(struct context *context)
     return status;
 }
 
+/* Only a run makes a database: who looks at one wants the one that is there. */
+static int check_database(const struct context *context, struct error *err)
+{
+    static const char sqlite[] = "sqlite:";
+    const char *url = buffer_text(&context->database_url);
+    const char *path = url + sizeof sqlite - 1;
+    if (context->pipeline || strncmp(url, sqlite, sizeof sqlite - 1) ||
+        access(path + (strncmp(path, "//", 2) ? 0 : 2), F_OK) == 0)
+        return 0;
+    return error_set(err, ERR_NOT_FOUND,
+                     "there is no database %s; name it with --store, or in "
+                     "DATABASE_URL",
+                     url);
+}
+
 int context_open_ledger(struct context *context)
 {
     struct error err = ERROR_NONE;
     if (settings_database_url(context->settings, &context->database_url,
                               &err) ||
+        check_database(context, &err) ||
         ledger_open(buffer_text(&context->database_url), &context->ledger,
                     &err) ||
         (context->pipeline &&

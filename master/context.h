@@ -26,7 +26,8 @@ struct context {
     struct arena arena;
 };
 
-/* Settings from --env or the .env beside `pipeline_path` (NULL: none), and
+/* Settings from --env or the .env beside `pipeline_path` (NULL: beside
+ * PIPELINE_LOCATION, or in the current folder), and
  * --store, which nodes inherit as DATABASE_URL. */
 MUSTCHECK
 int context_settings(struct context *context, const struct options *options,

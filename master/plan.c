@@ -83,6 +83,15 @@ static struct slice trim(struct slice text)
 
 /* ---- values ---- */
 
+/* At most PIPELINE_INPUT_VALUES_MAX of them: looking at all is cheap. */
+static bool came_before(const struct worker *worker, size_t n, struct slice key)
+{
+    for (size_t i = 0; i < n; i++)
+        if (slice_equal(trim(slice_of(worker->input_values[i])), key))
+            return true;
+    return false;
+}
+
 static int plan_values(struct filler *filler, const struct worker *worker,
                        struct error *err)
 {
@@ -94,7 +103,7 @@ static int plan_values(struct filler *filler, const struct worker *worker,
             return error_set(err, ERR_PIPELINE,
                              "worker \"%s\": input value %zu is no key",
                              worker->name, i + 1);
-        if (add_key(filler, key, err))
+        if (!came_before(worker, i, key) && add_key(filler, key, err))
             return (int)err->code;
     }
     return flush(filler, err);

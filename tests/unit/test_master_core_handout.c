@@ -65,14 +65,14 @@ static void test_order(void **state)
            "TASK a 3 work", "TASK a 5 work", "TASK a 4 work");
 }
 
-/* A node holds two keys for each instance of the largest fetcher (2 * 64), or
+/* A node holds four keys for each instance of the largest fetcher (4 * 64), or
  * two batches where that is less. */
 static void test_credit(void **state)
 {
     (void)state;
     begin();
     arrive("a");
-    last_page(series(1, 20, "*30"));
+    last_page(series(1, 20, "*60"));
     assert_int_equal(held_by(0), 4);
     closed("a", 1, "");
     assert_int_equal(held_by(0), 4);
@@ -138,7 +138,7 @@ static void test_late_node(void **state)
     (void)state;
     begin();
     arrive("a");
-    last_page(series(1, 12, "*60"));
+    last_page(series(1, 12, "*120"));
     assert_int_equal(held_by(0), 2);
     arrive("b");
     assert_int_equal(held_by(1), 2);
@@ -151,7 +151,7 @@ static void test_store_waiting(void **state)
     (void)state;
     begin();
     arrive("a");
-    last_page(series(1, 5, "*60"));
+    last_page(series(1, 5, "*120"));
     ignore();
     arrive("b");
     beat_waiting("a");
