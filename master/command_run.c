@@ -204,9 +204,9 @@ static int take_when_free(struct run *run, struct run_row *row)
             ledger_run_row(context->ledger, run->number, &context->arena, row,
                            &look) ||
             row->state != RUN_OPEN || (left && row->lease_left > left)) {
-            context_complain(context, &err);
-            return err.code == ERR_NOT_FOUND ? EXIT_BAD_USAGE
-                                             : EXIT_NOT_FINISHED;
+            int status = context_complain(context, &err);
+            bool others = err.code == ERR_CONFLICT && row->state == RUN_OPEN;
+            return others ? EXIT_NOT_FINISHED : status;
         }
         if (!left)
             log_info("master",
@@ -253,6 +253,7 @@ static struct progress_state progress_state(const struct run *run,
     struct progress_state state = {
         .done = run->before.stored + view.stored,
         .failed = run->before.failed + view.failed,
+        .before = run->before.stored + run->before.failed,
         .open = open_keys || view.stored || view.failed ? open_keys : -1,
         .nodes = view.nodes_alive,
         .nodes_wanted = run->n_nodes,
@@ -429,6 +430,7 @@ static int finish(struct run *run)
     const struct progress_state state = {
         .done = summary.run.stored,
         .failed = summary.run.failed,
+        .before = run->before.stored + run->before.failed,
         .open = summary.run.open_keys,
         .nodes = run->n_nodes,
         .nodes_wanted = run->n_nodes,
