@@ -137,8 +137,6 @@ static struct slice csv_field(char **at)
 static int find_column(char *line, const char *name)
 {
     int number = 0;
-    if (!strncmp(line, "\xEF\xBB\xBF", 3))
-        line += 3; /* a byte order mark */
     for (char *at = line; at; number++)
         if (slice_equal(csv_field(&at), slice_of(name)))
             return number;
@@ -161,24 +159,55 @@ static struct slice key_of_line(char *line, int column)
     return csv_field(&at);
 }
 
+static int take_key(struct filler *filler, char *line, int column,
+                    const char *path, long number, struct error *err)
+{
+    struct slice key = key_of_line(line, column);
+    if (!key.len)
+        return 0;
+    if (!key_is_valid(key))
+        return error_set(err, ERR_PIPELINE,
+                         "%s:%ld: no key: at most %d bytes of UTF-8 without "
+                         "control characters",
+                         path, number, KEY_BYTES_MAX);
+    return add_key(filler, key, err);
+}
+
+/* Makes a text of what getline() gave: without the line's end, and, in the
+ * first line, without a byte order mark. NULL: it is too long or no text. */
+static char *line_text(char *line, size_t len, const char *path, long number,
+                       struct error *err)
+{
+    if (len > PLAN_LINE_BYTES_MAX) {
+        error_set(err, ERR_LIMIT, "%s:%ld: a line of %zu bytes", path, number,
+                  len);
+        return NULL;
+    }
+    if (strlen(line) < len) {
+        error_set(err, ERR_PIPELINE, "%s:%ld: holds a NUL byte", path, number);
+        return NULL;
+    }
+    if (len && line[len - 1] == '\n')
+        line[--len] = '\0';
+    if (len && line[len - 1] == '\r')
+        line[--len] = '\0';
+    return number == 1 && !strncmp(line, "\xEF\xBB\xBF", 3) ? line + 3 : line;
+}
+
 static int read_lines(struct filler *filler, const struct worker *worker,
                       const char *path, FILE *file, struct error *err)
 {
     int column = -1;
-    char *line = NULL;
+    char *line = NULL, *text;
     size_t room = 0;
     ssize_t len;
     for (long number = 1;
          !is_full(filler) && (len = getline(&line, &room, file)) >= 0;
          number++) {
-        line[strcspn(line, "\r\n")] = '\0';
-        if (len > PLAN_LINE_BYTES_MAX) {
-            error_set(err, ERR_LIMIT, "%s:%ld: a line of %zd bytes", path,
-                      number, len);
+        if (!(text = line_text(line, (size_t)len, path, number, err)))
             break;
-        }
         if (number == 1 && worker->file.column) {
-            column = find_column(line, worker->file.column);
+            column = find_column(text, worker->file.column);
             if (column >= 0)
                 continue;
             error_set(err, ERR_PIPELINE,
@@ -186,17 +215,7 @@ static int read_lines(struct filler *filler, const struct worker *worker,
                       worker->file.column);
             break;
         }
-        struct slice key = key_of_line(line, column);
-        if (!key.len)
-            continue;
-        if (!key_is_valid(key)) {
-            error_set(err, ERR_PIPELINE,
-                      "%s:%ld: no key: at most %d bytes of UTF-8 without "
-                      "control characters",
-                      path, number, KEY_BYTES_MAX);
-            break;
-        }
-        if (add_key(filler, key, err))
+        if (take_key(filler, text, column, path, number, err))
             break;
     }
     free(line);
