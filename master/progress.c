@@ -137,8 +137,9 @@ static void show(struct progress *progress, usec_t now,
     char line[LINE_BYTES];
     double rate = rate_of(progress, now, state->done + state->failed);
     usec_t elapsed = now - progress->started;
-    if (last && elapsed > 0) /* over the whole run */
-        rate = (double)(state->done + state->failed) * 1e6 / (double)elapsed;
+    if (last && elapsed > 0) /* over all of this master's time */
+        rate = (double)(state->done + state->failed - state->before) * 1e6 /
+               (double)elapsed;
     usec_t since = now - progress->last_line;
     switch (progress->mode) {
     case PROGRESS_BAR:

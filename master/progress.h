@@ -19,8 +19,9 @@ struct progress;
 struct progress_state {
     int64_t done; /* keys stored */
     int64_t failed;
-    int64_t open; /* keys known and not ended; -1: not known yet */
-    int nodes;    /* alive */
+    int64_t before; /* of these two, ended before this master's time */
+    int64_t open;   /* keys known and not ended; -1: not known yet */
+    int nodes;      /* alive */
     int nodes_wanted;
     bool waiting; /* a node waits for the database */
     bool draining;
