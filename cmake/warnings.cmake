@@ -10,6 +10,7 @@ target_compile_definitions(windrow_flags INTERFACE
     _GNU_SOURCE WINDROW_VERSION="${PROJECT_VERSION}"
     $<$<AND:$<CONFIG:Release>,$<NOT:$<BOOL:${WINDROW_SANITIZE}>>>:_FORTIFY_SOURCE=2>)
 if(WINDROW_SANITIZE)
+    target_compile_definitions(windrow_flags INTERFACE WINDROW_SANITIZED)
     target_compile_options(windrow_flags INTERFACE
         -fsanitize=address,undefined -fno-sanitize-recover=undefined)
     target_link_options(windrow_flags INTERFACE -fsanitize=address,undefined)

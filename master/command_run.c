@@ -432,7 +432,7 @@ static int finish(struct run *run)
         .failed = summary.run.failed,
         .before = run->before.stored + run->before.failed,
         .open = summary.run.open_keys,
-        .nodes = run->n_nodes,
+        .nodes = (int)run->result.n_nodes,
         .nodes_wanted = run->n_nodes,
     };
     progress_end(run->progress, now, &state);

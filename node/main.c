@@ -161,12 +161,16 @@ static void set_limits(const struct settings *settings)
         limit.rlim_cur = limit.rlim_max;
         setrlimit(RLIMIT_NOFILE, &limit);
     }
+#ifndef WINDROW_SANITIZED /* whose shadow memory counts as ours */
     int64_t bytes;
     const char *memory = settings_get(settings, "WINDROW_NODE_MEMORY");
     if (memory && parse_bytes(memory, &bytes) && bytes > 0) {
         limit = (struct rlimit){(rlim_t)bytes, (rlim_t)bytes};
         setrlimit(RLIMIT_DATA, &limit);
     }
+#else
+    (void)settings;
+#endif
 }
 
 static void set_log(const struct arguments *arguments)
