@@ -20,7 +20,8 @@ import urllib.error
 import urllib.request
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
-BUILD = pathlib.Path(os.environ.get("WINDROW_BUILD", SOURCE / "build/release"))
+BUILD = pathlib.Path(
+    os.environ.get("WINDROW_BUILD", SOURCE / "build/release")).resolve()
 DATA = SOURCE.parent / "shared/data"
 SP500 = SOURCE / "pipelines/sp500.yaml"
 

@@ -21,7 +21,8 @@ import zlib
 import pytest
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
-BUILD = pathlib.Path(os.environ.get("WINDROW_BUILD", SOURCE / "build/release"))
+BUILD = pathlib.Path(
+    os.environ.get("WINDROW_BUILD", SOURCE / "build/release")).resolve()
 BINARY = BUILD / "windrow-origin"
 DATA = SOURCE.parent / "shared/data"
 AGENT = "Mozilla/5.0 (compatible; test/1)"
