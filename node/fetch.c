@@ -72,7 +72,8 @@ struct fetch_pool {
     struct shard *shards;
     struct handle *idle; /* the last used first: its connection is warm */
     struct handle *waiting;
-    struct handle *busy; /* by id: waiting and flying */
+    struct handle *next_to_begin; /* where on_begin() goes on in `waiting` */
+    struct handle *busy;          /* by id: waiting and flying */
     struct told *told;
     struct event *begin;     /* waiting handles are to be looked at */
     struct buffer host_port; /* scratch of begin() */
@@ -185,14 +186,21 @@ static void handle_free(struct handle *handle)
     free(handle);
 }
 
+static void waiting_remove(struct fetch_pool *pool, struct handle *handle)
+{
+    if (handle == pool->next_to_begin)
+        pool->next_to_begin = handle->next;
+    DL_DELETE(pool->waiting, handle);
+}
+
+/* The handle has left pool->busy. */
 static void handle_to_idle(struct fetch_pool *pool, struct handle *handle)
 {
     CHECK(handle->state != HANDLE_IDLE);
     if (handle->state == HANDLE_FLYING)
         curl_multi_remove_handle(handle->shard->multi, handle->easy);
     else
-        DL_DELETE(pool->waiting, handle);
-    HASH_DEL(pool->busy, handle);
+        waiting_remove(pool, handle);
     if (handle->transfer.body.capacity > FETCH_BUFFER_KEEP)
         buffer_free(&handle->transfer.body);
     handle->state = HANDLE_IDLE;
@@ -207,6 +215,7 @@ static void handle_to_idle(struct fetch_pool *pool, struct handle *handle)
 static void finish(struct fetch_pool *pool, struct handle *handle,
                    const struct fetch_answer *answer)
 {
+    HASH_DEL(pool->busy, handle); /* its id is free, and can't be cancelled */
     pool->on_done(pool->context, handle->id, answer);
     handle_to_idle(pool, handle);
 }
@@ -307,7 +316,7 @@ static void fly(struct fetch_pool *pool, struct handle *handle,
                       "no memory for a transfer");
         return;
     }
-    DL_DELETE(pool->waiting, handle);
+    waiting_remove(pool, handle);
     handle->state = HANDLE_FLYING;
 }
 
@@ -339,8 +348,10 @@ static void on_begin(evutil_socket_t fd, short what, void *context)
     turn_enter();
     struct fetch_pool *pool = context;
     usec_t now = clock_monotonic();
-    struct handle *handle, *next;
-    DL_FOREACH_SAFE (pool->waiting, handle, next) {
+    pool->next_to_begin = pool->waiting;
+    while (pool->next_to_begin) { /* an end may cancel those after it */
+        struct handle *handle = pool->next_to_begin;
+        pool->next_to_begin = handle->next;
         begin(pool, handle, now);
     }
 }
@@ -377,14 +388,17 @@ void fetch_cancel(struct fetch_pool *pool, uint64_t id)
 {
     struct handle *handle = NULL;
     HASH_FIND(hh, pool->busy, &id, sizeof id, handle);
-    if (handle)
-        handle_to_idle(pool, handle);
+    if (!handle)
+        return;
+    HASH_DEL(pool->busy, handle);
+    handle_to_idle(pool, handle);
 }
 
 void fetch_cancel_all(struct fetch_pool *pool)
 {
     struct handle *handle, *next;
     HASH_ITER (hh, pool->busy, handle, next) {
+        HASH_DEL(pool->busy, handle);
         handle_to_idle(pool, handle);
     }
 }
