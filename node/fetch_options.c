@@ -77,6 +77,27 @@ static curl_socket_t on_open(void *context, curlsocktype purpose,
                   address->protocol);
 }
 
+/* on_open() does not see a connection that is used again, and another request
+ * may have opened it. */
+static int on_connection(void *context, char *ip, char *own_ip, int port,
+                         int own_port)
+{
+    (void)own_ip;
+    (void)port;
+    (void)own_port;
+    struct transfer *transfer = context;
+    struct sockaddr_in v4 = {.sin_family = AF_INET};
+    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
+    bool six = inet_pton(AF_INET6, ip, &v6.sin6_addr) == 1;
+    bool known = six || inet_pton(AF_INET, ip, &v4.sin_addr) == 1;
+    if (!transfer->request->deny_private ||
+        (known &&
+         !is_private(six ? (struct sockaddr *)&v6 : (struct sockaddr *)&v4)))
+        return CURL_PREREQFUNC_OK;
+    transfer->denied = true;
+    return CURL_PREREQFUNC_ABORT;
+}
+
 #define SET(option, value)                                                     \
     if (curl_easy_setopt(easy, option, value) != CURLE_OK)                     \
     return false
@@ -120,6 +141,8 @@ bool transfer_options(struct transfer *transfer, CURL *easy,
     SET(CURLOPT_WRITEDATA, transfer);
     SET(CURLOPT_OPENSOCKETFUNCTION, on_open);
     SET(CURLOPT_OPENSOCKETDATA, transfer);
+    SET(CURLOPT_PREREQFUNCTION, on_connection);
+    SET(CURLOPT_PREREQDATA, transfer);
     SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     SET(CURLOPT_ACCEPT_ENCODING, "gzip");
     SET(CURLOPT_USERAGENT, request->user_agent);
