@@ -29,6 +29,7 @@ struct unit {
     const struct closing *closing;
     bool dropped; /* forgotten before it was sent */
     bool ask;     /* it was closed before: by this very closing? */
+    bool parsing; /* its statement's Parse was sent and is not answered */
     PGresult *answer, *failure;
     struct close_result result;
     struct unit *prev, *next;
@@ -228,15 +229,20 @@ static void take_result(struct connection *connection, PGresult *result)
         unit->answer = result;
         return;
     case PGRES_FATAL_ERROR:
-        if (!unit->answer) /* its Parse failed, or might have */
+        if (unit->parsing)
             connection->prepared[unit->closing->worker] = false;
+        unit->parsing = false;
         if (!unit->failure) {
             unit->failure = result;
             return;
         }
         PQclear(result);
         return;
-    default: /* COMMAND_OK of a Parse, PIPELINE_ABORTED after a failure */
+    case PGRES_COMMAND_OK:
+        unit->parsing = false;
+        PQclear(result);
+        return;
+    default: /* PIPELINE_ABORTED after a failure */
         PQclear(result);
     }
 }
@@ -317,7 +323,7 @@ static bool send_ask(struct connection *connection, const struct unit *unit)
                              values, NULL, NULL, 0);
 }
 
-static bool send_closing(struct connection *connection, const struct unit *unit,
+static bool send_closing(struct connection *connection, struct unit *unit,
                          struct error *err)
 {
     struct store_postgres *store = connection->store;
@@ -332,6 +338,7 @@ static bool send_closing(struct connection *connection, const struct unit *unit,
         !PQsendPrepare(connection->pq, name, buffer_text(&statement->text), 0,
                        NULL))
         return false;
+    unit->parsing = !connection->prepared[worker];
     connection->prepared[worker] = true;
     return PQsendQueryPrepared(connection->pq, name, store->params.n,
                                store->params.values, store->params.lengths,

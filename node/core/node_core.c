@@ -172,8 +172,9 @@ static void take(struct node_core *core, const struct node_event *event)
         node_session_stop(core);
         break;
     case NODE_EVENT_STORE_GAVE_UP:
-        node_session_exit(core, 4, "database away for longer than %lld s",
-                          (long long)(core->database_wait / USEC_PER_SEC));
+        node_session_exit(core, 4, "%s",
+                          "nothing more can be stored, for the reason above; "
+                          "what is not stored stays open");
         break;
     }
 }

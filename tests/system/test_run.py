@@ -206,6 +206,20 @@ def test_an_existing_table_of_postgresql(windrow, origin, postgres, price,
     assert 0 <= age < 60, "time is UTC whatever the server's time zone"
 
 
+def test_the_database_refuses_some_rows(windrow, origin, store):
+    """Those are recorded failures, found by halving; all others are stored."""
+    key = "serial" if store.url.startswith("postgres") else "INTEGER"
+    store.execute(f"CREATE TABLE prices (id {key} PRIMARY KEY,"
+                  " symbol text CHECK (symbol NOT IN ('MMM', 'ABT')),"
+                  " price text, extracted_time timestamp)")
+    result = windrow("run", SP500, "--limit", 6, "--scale", 1,
+                     origin=origin(), store=store)
+    assert result.status == 3, result
+    assert store.count() == 4
+    assert store.failures() == {"MMM": "database_refused",
+                                "ABT": "database_refused"}
+
+
 def test_an_existing_table_of_sqlite(windrow, origin, sqlite):
     sqlite.execute("CREATE TABLE prices (id INTEGER PRIMARY KEY, symbol TEXT,"
                    " price DOUBLE, extracted_time TIMESTAMP)")

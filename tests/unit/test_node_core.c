@@ -538,7 +538,8 @@ static void test_store_gave_up(void **state)
     record("A", "1");
     forget_transcript();
     happens(NODE_EVENT_STORE_GAVE_UP);
-    expect("forget\nexit 4 database away for longer than 600 s\n");
+    expect("forget\nexit 4 nothing more can be stored, for the reason above; "
+           "what is not stored stays open\n");
     won(7);
 }
 
@@ -583,7 +584,8 @@ static void test_effects_purged(void **state)
     message.task.action = TASK_BLAME;
     assert_int_equal(node_core_event(script.core, script.now, &event, &err), 0);
     happens(NODE_EVENT_STORE_GAVE_UP);
-    expect("forget\nexit 4 database away for longer than 600 s\n");
+    expect("forget\nexit 4 nothing more can be stored, for the reason above; "
+           "what is not stored stays open\n");
     let_go(7);
 }
 
