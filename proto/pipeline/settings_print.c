@@ -68,7 +68,7 @@ static const char sample_head[] =
     "like\n"
     "# this one: `.env` beside the pipeline, or the one that --env names. A\n"
     "# variable of the environment always wins over a file.\n"
-    "# Printed by `windrow settings --format sample`.\n";
+    "# Printed by `windrow settings sample`.\n";
 
 static const char markdown_head[] =
     "# Settings\n\n"
@@ -78,7 +78,7 @@ static const char markdown_head[] =
     "understood; nothing is expanded. Durations are written `250ms`, `30s`,\n"
     "`10m`, `2h`, `1d`, sizes `512`, `64KiB`, `8MiB`, `1GiB`. Secret values\n"
     "are never logged, shown in `ps`, or sent in a message.\n\n"
-    "Printed by `windrow settings --format markdown`.\n\n"
+    "Printed by `windrow settings markdown`.\n\n"
     "| name | type | default | range | secret | what it is |\n"
     "|---|---|---|---|---|---|\n";
 
