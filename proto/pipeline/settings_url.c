@@ -94,13 +94,26 @@ static void mask_decoded(char *text, struct slice secret)
     mask_all(text, plain);
 }
 
+/* No scheme and no place for a password: somebody forgot "sqlite:". */
+static bool is_file_name(const char *url)
+{
+    return !strpbrk(url, ":@=");
+}
+
+/* A file's name is no secret, and a message that hides it helps nobody. */
+static bool names_a_file(const struct setting *setting, const char *value)
+{
+    return !strcmp(setting->name, "DATABASE_URL") &&
+           is_file_name(value + (strncmp(value, "sqlite:", 7) ? 0 : 7));
+}
+
 void settings_mask_text(const struct settings *settings, char *text)
 {
     for (size_t i = 0; i < SETTINGS_N; i++) {
         if (!settings_table[i].secret)
             continue;
         const char *value = settings_get(settings, settings_table[i].name);
-        if (!value)
+        if (!value || names_a_file(&settings_table[i], value))
             continue;
         if (!strstr(value, "://")) {
             mask_all(text, slice_of(value));
@@ -188,11 +201,14 @@ int settings_database_url(const struct settings *settings, struct buffer *ret,
     struct buffer masked = BUFFER_EMPTY;
 
     if (url && !settings_database_url_is_good(url)) {
+        const bool is_file = is_file_name(url);
         settings_mask_url(url, &masked);
         error_set(err, ERR_SETTING,
-                  "DATABASE_URL is '%.100s'; postgresql://..., postgres://... "
-                  "or sqlite:FILE is allowed",
-                  buffer_text(&masked));
+                  "DATABASE_URL (or --store) is '%.100s'; postgresql://..., "
+                  "postgres://... or sqlite:FILE is allowed%s%.100s%s",
+                  buffer_text(&masked),
+                  is_file ? "; did you mean 'sqlite:" : "", is_file ? url : "",
+                  is_file ? "'?" : "");
         buffer_free(&masked);
         return ERR_SETTING;
     }

@@ -316,6 +316,19 @@ static void test_database_url_refused(void **state)
     assert_int_equal(url.len, 0);
 }
 
+/* A file without "sqlite:" is shown, with what was probably meant. */
+static void test_database_url_of_a_file(void **state)
+{
+    struct fixture *f = *state;
+    struct buffer url = BUFFER_EMPTY;
+    set("DATABASE_URL", "foo.db");
+    assert_int_equal(settings_database_url(f->settings, &url, &f->err),
+                     ERR_SETTING);
+    settings_mask_text(f->settings, f->err.text);
+    assert_non_null(strstr(f->err.text, "is 'foo.db'"));
+    assert_non_null(strstr(f->err.text, "did you mean 'sqlite:foo.db'?"));
+}
+
 static void test_mask_url(void **state)
 {
     (void)state;
@@ -342,6 +355,13 @@ static void test_mask_text(void **state)
     set("PGPASSWORD", "abc"); /* too short to be looked for */
     settings_mask_text(f->settings, text);
     assert_string_equal(text, "******** x********x ****** **** ********* abc");
+    char conninfo[] = "host=h password=topsecret", file[] = "no sqlite:my.db";
+    set("DATABASE_URL", conninfo);
+    settings_mask_text(f->settings, conninfo);
+    assert_null(strstr(conninfo, "topsecret"));
+    set("DATABASE_URL", "sqlite:my.db"); /* a file's name is no secret */
+    settings_mask_text(f->settings, file);
+    assert_string_equal(file, "no sqlite:my.db");
 }
 
 /* Secrets are not among what may be shown; unset ones are left out. */
@@ -378,7 +398,7 @@ static void test_export_libpq(void **state)
 }
 
 /* The files in docs/ are what settings_print() prints. To write them anew:
- * `windrow settings --format sample` and `--format markdown`. */
+ * `windrow settings sample` and `windrow settings markdown`. */
 static void assert_printed(const char *path, enum settings_format format)
 {
     char *printed = NULL;
@@ -470,6 +490,7 @@ int main(void)
         TEST(test_database_url_order),
         TEST(test_older_hosts),
         TEST(test_database_url_refused),
+        TEST(test_database_url_of_a_file),
         cmocka_unit_test(test_mask_url),
         TEST(test_mask_text),
         TEST(test_public),
