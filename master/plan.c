@@ -6,10 +6,15 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "base/log.h"
+#include "pipeline/spell.h"
 #include "pipeline/template.h"
 #include "wire/message.h"
 
-#define SQL_FIRST_PAGE "0:" /* node_core.h: no keys so far, no last key */
+#define SQL_FIRST_PAGE "0:"  /* node_core.h: no keys so far, no last key */
+#define COLUMNS_SHOWN_MAX 12 /* of a header line, in a message */
+#define COLUMN_SHOWN_BYTES_MAX 40
+#define COLUMNS_SPELLED_MAX 256 /* among which the nearest is looked for */
 
 /* Keys on their way into batches of one queue. */
 struct filler {
@@ -112,8 +117,8 @@ static int plan_values(struct filler *filler, const struct worker *worker,
 /* ---- files ---- */
 
 /* Cuts the next field off a CSV line (RFC 4180; a quoted field may not hold a
- * line break). Writes it in place, unquoted. */
-static struct slice csv_field(char **at)
+ * line break). Writes it in place, unquoted. False: its quote is not closed. */
+static bool csv_field(char **at, struct slice *ret)
 {
     char *from = *at, *to = *at;
     struct slice field = {to, 0};
@@ -122,7 +127,8 @@ static struct slice csv_field(char **at)
             from += *from == '"';
             *to++ = *from;
         }
-        from += *from == '"';
+        if (!*from)
+            return false;
         while (*from && *from != ',')
             from++;
     } else {
@@ -131,39 +137,86 @@ static struct slice csv_field(char **at)
     }
     field.len = (size_t)(to - field.data);
     *at = *from ? from + 1 : NULL;
-    return trim(field);
+    *ret = trim(field);
+    return true;
 }
 
-static int find_column(char *line, const char *name)
+static int unclosed(const char *path, long number, struct error *err)
 {
+    return error_set(err, ERR_PIPELINE,
+                     "%s:%ld: a quote that is not closed (a field may not "
+                     "hold a line break)",
+                     path, number);
+}
+
+/* What the header has instead; `names` are its first columns. */
+static int no_column(const char *wanted, const char *const *names, size_t n,
+                     const char *path, struct error *err)
+{
+    const char *near = spell_nearest(wanted, names, n);
+    struct buffer text = BUFFER_EMPTY;
+    if (near)
+        buffer_printf(&text, "; did you mean \"%s\"?", near);
+    if (n == 1 && strpbrk(names[0], ";\t"))
+        buffer_append_text(&text, "; columns are parted by commas, not by "
+                                  "semicolons or tabs");
+    for (size_t i = 0; i < n && i < COLUMNS_SHOWN_MAX; i++)
+        buffer_printf(&text, "%s\"%.*s\"", i ? ", " : " (it has ",
+                      COLUMN_SHOWN_BYTES_MAX, names[i]);
+    buffer_append_text(&text, n > COLUMNS_SHOWN_MAX ? ", ...)" : ")");
+    error_set(err, ERR_PIPELINE, "%s:1: no column \"%s\" in the header line%s",
+              path, wanted, buffer_text(&text));
+    buffer_free(&text);
+    return (int)err->code;
+}
+
+/* The number of the column that is called `wanted`, from 0. */
+static int find_column(char *line, const char *wanted, const char *path,
+                       int *ret, struct error *err)
+{
+    const char *names[COLUMNS_SPELLED_MAX] = {NULL};
+    struct slice field;
+    size_t n = 0;
     int number = 0;
-    for (char *at = line; at; number++)
-        if (slice_equal(csv_field(&at), slice_of(name)))
-            return number;
-    return -1;
+    for (char *at = line; at; number++) {
+        if (!csv_field(&at, &field))
+            return unclosed(path, 1, err);
+        if (slice_equal(field, slice_of(wanted))) {
+            *ret = number;
+            return 0;
+        }
+        /* At its end is what was read already: a comma at most. */
+        line[field.data - line + (ptrdiff_t)field.len] = '\0';
+        if (n < COLUMNS_SPELLED_MAX)
+            names[n++] = field.data;
+    }
+    return no_column(wanted, names, n, path, err);
 }
 
-/* The key of a line, empty where it has none. */
-static struct slice key_of_line(char *line, int column)
+/* Reads the line to its end: what stands behind the key may have a quote that
+ * is not closed, and then the next line is no line. */
+static bool csv_key(char *line, int column, struct slice *ret)
 {
-    if (column < 0) {
-        struct slice key = trim(slice_of(line));
-        return key.len && key.data[0] == '#' ? slice_of("") : key;
-    }
+    struct slice field;
     char *at = line;
-    for (int i = 0; i < column; i++) {
-        csv_field(&at);
-        if (!at)
-            return slice_of("");
+    for (int i = 0; at; i++) {
+        if (!csv_field(&at, &field))
+            return false;
+        if (i == column)
+            *ret = field;
     }
-    return csv_field(&at);
+    return true;
 }
 
 static int take_key(struct filler *filler, char *line, int column,
                     const char *path, long number, struct error *err)
 {
-    struct slice key = key_of_line(line, column);
-    if (!key.len)
+    struct slice key = slice_of("");
+    if (column < 0)
+        key = trim(slice_of(line));
+    else if (!csv_key(line, column, &key))
+        return unclosed(path, number, err);
+    if (!key.len || (column < 0 && key.data[0] == '#'))
         return 0;
     if (!key_is_valid(key))
         return error_set(err, ERR_PIPELINE,
@@ -206,21 +259,17 @@ static int read_lines(struct filler *filler, const struct worker *worker,
          number++) {
         if (!(text = line_text(line, (size_t)len, path, number, err)))
             break;
-        if (number == 1 && worker->file.column) {
-            column = find_column(text, worker->file.column);
-            if (column >= 0)
-                continue;
-            error_set(err, ERR_PIPELINE,
-                      "%s:1: no column \"%s\" in the header line", path,
-                      worker->file.column);
-            break;
-        }
-        if (take_key(filler, text, column, path, number, err))
+        int status =
+            number == 1 && worker->file.column
+                ? find_column(text, worker->file.column, path, &column, err)
+                : take_key(filler, text, column, path, number, err);
+        if (status)
             break;
     }
     free(line);
     if (err->code == ERR_NONE && ferror(file))
-        error_set(err, ERR_FILE, "%s: %s", path, strerror(errno));
+        error_set(err, errno == EISDIR ? ERR_PIPELINE : ERR_FILE, "%s: %s",
+                  path, strerror(errno));
     return (int)err->code;
 }
 
@@ -247,10 +296,15 @@ static int plan_file(struct filler *filler, const struct worker *worker,
         if (!read_lines(filler, worker, path.data, file, err))
             flush(filler, err);
         fclose(file);
-    } else {
-        error_set(err, ERR_FILE, "worker \"%s\": can't read %s: %s",
-                  worker->name, path.data, strerror(errno));
+    } else { /* as wrong as a column that is not there */
+        error_set(err, ERR_PIPELINE, "can't read %s: %s", path.data,
+                  strerror(errno));
     }
+    if (err->code != ERR_NONE)
+        error_context(err, "worker \"%s\"", worker->name);
+    else if (!filler->n_keys && filler->queue == worker->output_queues[0])
+        log_warn("master", "worker \"%s\": %s holds no key", worker->name,
+                 path.data);
     buffer_free(&path);
     return (int)err->code;
 }

@@ -22,9 +22,10 @@ struct plan_options {
 };
 
 /*
- * Writes the root batches between ledger_run_begin() and _commit(). ERR_FILE
- * and ERR_PIPELINE name file and line: a missing file, an absent column, a
- * key that can't be one.
+ * Writes the root batches between ledger_run_begin() and _commit().
+ * ERR_PIPELINE names worker, file and line: a missing file, an absent column,
+ * a quote that is not closed, a key that can't be one. A file without keys is
+ * only warned of: other sources may have some.
  */
 MUSTCHECK
 int plan_write(const struct plan_options *options, struct ledger *ledger,

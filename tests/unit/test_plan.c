@@ -198,8 +198,45 @@ static void test_bad_files(void **state)
         plan("- {name: list, class: file, options: {path: /nowhere/k},\n"
              "   output_queues: [symbols]}\n",
              (struct plan_options){0}, &err),
-        ERR_FILE);
-    assert_non_null(strstr(err.text, "/nowhere/k"));
+        ERR_PIPELINE);
+    assert_non_null(strstr(err.text, "worker \"list\": can't read /nowhere/k"));
+}
+
+/* A header without the column is shown, with the spelling that is near, or
+ * with what parts columns. */
+static void test_missing_column(void **state)
+{
+    (void)state;
+    char many[2000] = "c0";
+    for (int i = 1; i < 300; i++)
+        snprintf(many + strlen(many), 8, ",c%d", i);
+    assert_refused(csv_head, "Name,Symbl\n", 11, ERR_PIPELINE,
+                   "keys:1: no column \"Symbol\" in the header line; did you "
+                   "mean \"Symbl\"? (it has \"Name\", \"Symbl\")");
+    assert_refused(csv_head, "\"a b\" ,c\n", 9, ERR_PIPELINE,
+                   "(it has \"a b\", \"c\")");
+    assert_refused(
+        csv_head, "Name;Symbol\n", 12, ERR_PIPELINE,
+        "commas, not by semicolons or tabs (it has \"Name;Symbol\")");
+    assert_refused(csv_head, "Name\tSymbol\n", 12, ERR_PIPELINE, "or tabs");
+    assert_refused(csv_head, "\n", 1, ERR_PIPELINE, "(it has \"\")");
+    assert_refused(csv_head, many, strlen(many), ERR_PIPELINE, "\"c11\", ...)");
+    assert_refused(csv_head, "A\n", 2, ERR_PIPELINE, "worker \"list\": ");
+}
+
+/* A quote that is not closed would make keys of what is no line. */
+static void test_unclosed_quotes(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {"\"A,x", "A,\"x", "\"A\"\"", "\""};
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        char text[64];
+        int len = snprintf(text, sizeof text, "Symbol,n\nB,1\n%s\n", lines[i]);
+        assert_refused(csv_head, text, (size_t)len, ERR_PIPELINE,
+                       "keys:3: a quote that is not closed");
+    }
+    assert_refused(csv_head, "n,\"Symbol\nA,B\n", 14, ERR_PIPELINE,
+                   "keys:1: a quote");
 }
 
 /* The keys of `values` stand in the pipeline itself. */
@@ -290,10 +327,16 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        planned(test_lines),       planned(test_byte_order_mark),
-        planned(test_csv),         planned(test_bad_files),
-        planned(test_values),      planned(test_limits),
-        planned(test_batch_sizes), planned(test_lists),
+        planned(test_lines),
+        planned(test_byte_order_mark),
+        planned(test_csv),
+        planned(test_bad_files),
+        planned(test_missing_column),
+        planned(test_unclosed_quotes),
+        planned(test_values),
+        planned(test_limits),
+        planned(test_batch_sizes),
+        planned(test_lists),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
