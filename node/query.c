@@ -4,7 +4,8 @@
  * The user's query becomes a table expression, and a page of it is cut out
  * with the order of its bytes (COLLATE "C", BINARY), which is the same
  * everywhere. The thread opens a connection for each page: pages are few, and
- * nothing is left open meanwhile.
+ * nothing is left open meanwhile. It may only read: a page that is asked for
+ * again must find what the first one found.
  */
 #include "query.h"
 
@@ -96,13 +97,15 @@ static void ask_postgres(struct job *job, PGconn *pq)
 static void query_postgres(struct job *job)
 {
     const char *keywords[LEDGER_CONNECT_PARAMS], *values[LEDGER_CONNECT_PARAMS];
-    char time_limit[64];
+    char setup[128];
     ledger_postgres_connect_params(job->url, keywords, values);
     PGconn *pq = PQconnectdbParams(keywords, values, 1);
     if (PQstatus(pq) == CONNECTION_OK) {
-        snprintf(time_limit, sizeof time_limit, "SET statement_timeout = %lld",
+        snprintf(setup, sizeof setup,
+                 "SET default_transaction_read_only = on;"
+                 "SET statement_timeout = %lld",
                  (long long)(QUERY_TIME / USEC_PER_MSEC));
-        PQclear(PQexec(pq, time_limit));
+        PQclear(PQexec(pq, setup));
         ask_postgres(job, pq);
     } else {
         fail(job, REASON_QUERY, PQerrorMessage(pq));
