@@ -4,12 +4,15 @@
 #include <errno.h>
 #include <jansson.h>
 
+#define DIGITS 6 /* of a real: a millisecond in a quarter of an hour */
+
 int summary_read(struct ledger *ledger, int64_t run, struct arena *arena,
                  struct summary *ret, struct error *err)
 {
-    return ledger_run_row(ledger, run, arena, &ret->run, err) ||
-           ledger_failure_counts(ledger, run, ret->reasons, &ret->n_reasons,
-                                 err);
+    int status = ledger_run_row(ledger, run, arena, &ret->run, err);
+    return status ? status
+                  : ledger_failure_counts(ledger, run, ret->reasons,
+                                          &ret->n_reasons, err);
 }
 
 static double waiting_share(const struct heartbeat *beat)
@@ -45,7 +48,8 @@ void summary_print(const struct summary *summary, FILE *out)
         fprintf(out, " (%.0f keys/s)",
                 (double)(ended - summary->keys_before) / summary->seconds);
     if (summary->run.open_batches)
-        fprintf(out, "; %lld keys are open", (long long)summary->run.open_keys);
+        fprintf(out, "; %lld %s open", (long long)summary->run.open_keys,
+                summary->run.open_keys == 1 ? "key is" : "keys are");
     fputc('\n', out);
     for (size_t i = 0; i < summary->n_reasons; i++)
         fprintf(out, "  %lld failed: %s (%s)\n",
@@ -96,7 +100,8 @@ int summary_write_to(const struct summary *summary, FILE *out,
     json_t *object = summary_object(summary);
     if (!object)
         return error_set(err, ERR_MEMORY, "no memory for the summary");
-    int status = json_dumpf(object, out, JSON_INDENT(2));
+    int status =
+        json_dumpf(object, out, JSON_INDENT(2) | JSON_REAL_PRECISION(DIGITS));
     json_decref(object);
     if (status || fputc('\n', out) == EOF || fflush(out))
         return error_set(err, ERR_FILE, "the summary can't be written: %s",
