@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pipeline/spell.h"
 #include "processes.h"
 #include "wire/message.h"
 
@@ -35,14 +36,15 @@ static const struct {
     {"batch", OPTION_BATCH, "N", " run resume ",
      "keys in a batch, 1 to 512 (default: by keys and nodes)"},
     {"dry-run", OPTION_DRY_RUN, NULL, " run ",
-     "check pipeline, settings and database; start nothing"},
+     "check pipeline, settings and database, making the\n"
+     "                        tables that are missing; start nothing"},
     {"env", OPTION_ENV, "FILE", " run resume runs failures check ",
      "settings, below the environment; may be repeated\n"
      "                        (default: .env beside the pipeline)"},
     {"force", OPTION_FORCE, NULL, " resume ",
      "go on although the settings differ from the run's"},
-    {"format", OPTION_FORMAT, "text|json", " runs failures resume ",
-     "of what is printed"},
+    {"format", OPTION_FORMAT, "text|json", " run resume runs failures ",
+     "of what is printed on standard output"},
     {"help", OPTION_HELP, NULL, NULL, "this text"},
     {"limit", OPTION_LIMIT, "N", " run ",
      "take only the first N keys of each source"},
@@ -194,28 +196,62 @@ static const char *take(struct options *options, int id, const char *value)
 static bool bad_usage(const struct command *command, int *ret_status,
                       const char *what, const char *value)
 {
-    fprintf(stderr, "windrow %s: %s%s%s; see windrow %s --help\n",
+    fprintf(stderr, "windrow %s: %s%s%s (see windrow %s --help)\n",
             command->name, what, *value ? ": " : "", value, command->name);
     *ret_status = EXIT_BAD_USAGE;
     return false;
 }
 
+/* What getopt_long() stopped at stands before optind, or, where it is one of
+ * several letters, at it. */
+static bool bad_option(const struct command *command,
+                       const struct option *known, int id, char **argv,
+                       int *ret_status)
+{
+    const char *names[N_OPTIONS] = {NULL};
+    const char *word = argv[optind - 1];
+    char what[160];
+    if (id == ':') {
+        snprintf(what, sizeof what, "option %.64s needs a value", word);
+        return bad_usage(command, ret_status, what, "");
+    }
+    if (optopt >= OPTION_BATCH) {
+        snprintf(what, sizeof what, "option %.64s takes no value", word);
+        return bad_usage(command, ret_status, what, "");
+    }
+    if (optopt) {
+        snprintf(what, sizeof what, "unknown option -%c", optopt);
+        return bad_usage(command, ret_status, what, "");
+    }
+    size_t n = 0;
+    for (; known[n].name; n++)
+        names[n] = known[n].name;
+    char name[SPELL_WORD_BYTES_MAX + 1];
+    snprintf(name, sizeof name, "%.*s", (int)strcspn(word + 2, "="), word + 2);
+    const char *near = spell_nearest(name, names, n);
+    snprintf(what, sizeof what, "unknown option --%s%s%s%s", name,
+             near ? "; did you mean --" : "", near ? near : "",
+             near ? "?" : "");
+    return bad_usage(command, ret_status, what, "");
+}
+
 static bool take_all(const struct command *command, int argc, char **argv,
                      struct options *options, int *ret_status)
 {
-    struct option long_options[N_OPTIONS + 1] = {0};
+    struct option known[N_OPTIONS + 1] = {0};
     size_t n = 0;
     for (size_t i = 0; i < N_OPTIONS; i++)
         if (belongs(i, command))
-            long_options[n++] = (struct option){
-                table[i].name,
-                table[i].argument ? required_argument : no_argument, NULL,
-                (int)table[i].id};
+            known[n++] = (struct option){table[i].name,
+                                         table[i].argument ? required_argument
+                                                           : no_argument,
+                                         NULL, (int)table[i].id};
     int id, place = 0;
     optind = 0; /* begin anew */
-    while ((id = getopt_long(argc, argv, "h", long_options, &place)) != -1) {
-        if (id == '?')
-            return bad_usage(command, ret_status, "bad option", "");
+    opterr = 0; /* bad_option() says it */
+    while ((id = getopt_long(argc, argv, ":h", known, &place)) != -1) {
+        if (id == '?' || id == ':')
+            return bad_option(command, known, id, argv, ret_status);
         if (id == OPTION_HELP || id == 'h') {
             print_help(command);
             *ret_status = 0;
@@ -224,8 +260,8 @@ static bool take_all(const struct command *command, int argc, char **argv,
         const char *wanted = take(options, id, optarg);
         if (wanted) {
             char what[96];
-            snprintf(what, sizeof what, "--%s wants %s, not",
-                     long_options[place].name, wanted);
+            snprintf(what, sizeof what, "--%s wants %s, not", known[place].name,
+                     wanted);
             return bad_usage(command, ret_status, what, optarg);
         }
     }
