@@ -155,11 +155,11 @@ static int no_column(const char *wanted, const char *const *names, size_t n,
 {
     const char *near = spell_nearest(wanted, names, n);
     struct buffer text = BUFFER_EMPTY;
-    if (near)
-        buffer_printf(&text, "; did you mean \"%s\"?", near);
     if (n == 1 && strpbrk(names[0], ";\t"))
         buffer_append_text(&text, "; columns are parted by commas, not by "
                                   "semicolons or tabs");
+    else if (near)
+        buffer_printf(&text, "; did you mean \"%s\"?", near);
     for (size_t i = 0; i < n && i < COLUMNS_SHOWN_MAX; i++)
         buffer_printf(&text, "%s\"%.*s\"", i ? ", " : " (it has ",
                       COLUMN_SHOWN_BYTES_MAX, names[i]);
