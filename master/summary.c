@@ -56,9 +56,6 @@ void summary_print(const struct summary *summary, FILE *out)
                 (long long)summary->reasons[i].keys,
                 reason_name(summary->reasons[i].reason),
                 reason_text(summary->reasons[i].reason));
-    if (summary->run.failed)
-        fprintf(out, "  see them: windrow failures %lld\n",
-                (long long)summary->run.run);
     if (summary->n_nodes)
         print_nodes(summary, out);
 }
