@@ -13,7 +13,7 @@
 #define JSON_INTERVAL (1 * USEC_PER_SEC)
 #define RATE_WINDOW 20 /* samples, about 5 s */
 #define LINE_BYTES 256
-#define BAR_CELLS 24
+#define BAR_CELLS 10 /* a million keys and 16 nodes fit 80 columns */
 
 struct sample {
     usec_t at;
@@ -87,25 +87,42 @@ static void append_bar(char *line, size_t room, double share)
     snprintf(line + len, room - len, "[%s] %3.0f %%  ", bar, share * 100);
 }
 
+/* How fast it goes, or why it does not. */
+static void append_pace(char *line, size_t room,
+                        const struct progress_state *state, double rate)
+{
+    size_t len = strlen(line);
+    char left[24];
+    describe_left(left, sizeof left,
+                  rate > 0 ? (double)state->open / rate : -1);
+    if (state->waiting)
+        snprintf(line + len, room - len, "database is away");
+    else if (state->open < 0)
+        snprintf(line + len, room - len, "reading the list");
+    else
+        snprintf(line + len, room - len, "%.0f/s, %s left", rate, left);
+}
+
 static void describe(char *line, size_t room, const struct progress *progress,
                      const struct progress_state *state, double rate)
 {
     int64_t ended = state->done + state->failed;
     int64_t total = state->open < 0 ? -1 : ended + state->open;
-    char left[24];
-    describe_left(left, sizeof left,
-                  rate > 0 && total >= 0 ? (double)state->open / rate : -1);
     line[0] = '\0';
     if (progress->mode == PROGRESS_BAR)
         append_bar(line, room, total > 0 ? (double)ended / (double)total : 0);
     size_t len = strlen(line);
-    snprintf(line + len, room - len,
-             "%lld stored, %lld failed, %s%.0f/s, %s left, %d of %d nodes%s%s",
-             (long long)state->done, (long long)state->failed,
-             total < 0 ? "reading the list, " : "", rate, left, state->nodes,
-             state->nodes_wanted,
-             state->waiting ? ", waiting for the database" : "",
-             state->draining ? ", pausing" : "");
+    snprintf(line + len, room - len, "%lld stored, %lld failed, ",
+             (long long)state->done, (long long)state->failed);
+    append_pace(line, room, state, rate);
+    len = strlen(line);
+    len += (size_t)snprintf(line + len, room - len, "%s, %d",
+                            state->draining ? ", pausing" : "", state->nodes);
+    if (state->nodes != state->nodes_wanted)
+        len += (size_t)snprintf(line + len, room - len, " of %d",
+                                state->nodes_wanted);
+    snprintf(line + len, room - len, " node%s",
+             state->nodes_wanted == 1 ? "" : "s");
 }
 
 static void draw_bar(struct progress *progress, const char *line)

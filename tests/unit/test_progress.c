@@ -56,12 +56,11 @@ static void test_plain_words(void **state)
     struct progress *progress = progress_new(PROGRESS_PLAIN, 0);
     assert_string_equal(
         shown(progress, 5 * SECOND, (struct progress_state){.open = -1}),
-        "0 stored, 0 failed, reading the list, 0/s, ? left, 0 of 0 nodes\n");
+        "0 stored, 0 failed, reading the list, 0 nodes\n");
     assert_string_equal(
         shown(progress, 10 * SECOND,
               (struct progress_state){.waiting = true, .draining = true}),
-        "0 stored, 0 failed, 0/s, ? left, 0 of 0 nodes, "
-        "waiting for the database, pausing\n");
+        "0 stored, 0 failed, database is away, pausing, 0 nodes\n");
     progress_free(&progress);
 }
 
@@ -126,7 +125,7 @@ static void test_end(void **state)
     shown(progress, 0, half);
     struct progress_state end = {.done = 90, .failed = 10, .before = 50};
     assert_string_equal(ended(progress, 2 * SECOND, end),
-                        "90 stored, 10 failed, 25/s, 0 s left, 0 of 0 nodes\n");
+                        "90 stored, 10 failed, 25/s, 0 s left, 0 nodes\n");
     progress_free(&progress);
 }
 
@@ -136,8 +135,7 @@ static void test_bar(void **state)
     (void)state;
     struct progress *progress = progress_new(PROGRESS_BAR, 0);
     const char *line = shown(progress, SECOND, half);
-    assert_int_equal(
-        strncmp(line, "\r[############............]  50 %  40", 36), 0);
+    assert_int_equal(strncmp(line, "\r[#####.....]  50 %  40", 22), 0);
     assert_null(strchr(line, '\n'));
     captured_begin(STDERR_FILENO);
     log_error("a", "line of the log");
@@ -145,6 +143,23 @@ static void test_bar(void **state)
     assert_int_equal(strncmp(log, "\r\033[K", 4), 0);
     line = ended(progress, 2 * SECOND, half);
     assert_int_equal(line[strlen(line) - 1], '\n');
+    progress_free(&progress);
+}
+
+/* Where the terminal's width is not known it is 80: usual figures fit. */
+static void test_bar_fits(void **state)
+{
+    (void)state;
+    struct progress *progress = progress_new(PROGRESS_BAR, 0);
+    struct progress_state now = {
+        .failed = 1000, .open = 60000000, .nodes = 16, .nodes_wanted = 16};
+    shown(progress, 0, now);
+    now.done = 1000000;
+    assert_non_null(strstr(shown(progress, 100 * SECOND, now),
+                           " failed, 10000/s, 1.7 h left, 16 nodes\033[K"));
+    now.waiting = true;
+    assert_non_null(
+        strstr(shown(progress, 101 * SECOND, now), "away, 16 nodes\033"));
     progress_free(&progress);
 }
 
@@ -169,7 +184,8 @@ int main(void)
         cmocka_unit_test(test_plain),     cmocka_unit_test(test_plain_words),
         cmocka_unit_test(test_time_left), cmocka_unit_test(test_rate_of_late),
         cmocka_unit_test(test_json),      cmocka_unit_test(test_end),
-        cmocka_unit_test(test_bar),       cmocka_unit_test(test_modes),
+        cmocka_unit_test(test_bar),       cmocka_unit_test(test_bar_fits),
+        cmocka_unit_test(test_modes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
