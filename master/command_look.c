@@ -118,9 +118,10 @@ static void print_failure(void *context, const struct failure_row *row)
     (void)context;
     char when[CLOCK_TEXT_BYTES];
     clock_format(row->failed_at, when);
-    printf("%-16.*s %-16s %6d %8d  %.19s  %s: %.*s\n", SLICE_ARGS(row->key),
-           reason_name(row->reason), row->http_status, row->attempts, when,
-           row->worker, SLICE_ARGS(row->detail));
+    /* A key may be a long URL: it stands behind the columns. */
+    printf("%-16s %6d %8d  %.19s  %s: %.*s: %.*s\n", reason_name(row->reason),
+           row->http_status, row->attempts, when, row->worker,
+           SLICE_ARGS(row->key), SLICE_ARGS(row->detail));
 }
 
 static void print_failure_json(void *context, const struct failure_row *row)
@@ -147,8 +148,8 @@ static int list_failures(struct context *context, int64_t run)
     if (ledger_run_row(context->ledger, run, &context->arena, &row, &err))
         return context_complain(context, &err);
     if (!json)
-        printf("%-16s %-16s %6s %8s  %-19s  %s\n", "key", "reason", "status",
-               "attempts", "time (UTC)", "worker: detail");
+        printf("%-16s %6s %8s  %-19s  %s\n", "reason", "status", "attempts",
+               "time (UTC)", "worker: key: detail");
     if (ledger_failures(context->ledger, run,
                         json ? print_failure_json : print_failure, NULL, &err))
         return context_complain(context, &err);
