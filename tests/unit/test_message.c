@@ -141,14 +141,14 @@ static void test_protocol_md_names_all(void **state)
         char name[80];
         snprintf(name, sizeof name, "\n**%s** (",
                  message_type_name((enum message_type)type));
-        if (!strstr(text.data, name))
+        if (!strstr(buffer_text(&text), name))
             fail_msg("PROTOCOL.md has no%s", name);
         json_t *object = sample((enum message_type)type), *value;
         const char *field;
         json_object_foreach(object, field, value)
         {
             snprintf(name, sizeof name, "`%s`", field);
-            if (!strstr(text.data, name))
+            if (!strstr(buffer_text(&text), name))
                 fail_msg("PROTOCOL.md has no %s", name);
         }
         json_decref(object);

@@ -99,13 +99,13 @@ static void test_restart(void **state)
     char order[64], memory[] = "/tmp/windrow-processes-XXXXXX";
     close(mkstemp(memory));
     unlink(memory);
-    snprintf(order, sizeof order, "first:11:%s", memory); /* SIGSEGV */
+    snprintf(order, sizeof order, "first:6:%s", memory); /* SIGABRT */
     usec_t from = clock_monotonic();
     start(1, order);
     run_until(&told.n_exits, 1);
     assert_int_equal(told.n_crashes, 1);
     assert_int_equal(told.n_restarts, 1);
-    assert_non_null(strstr(told.why, "signal 11"));
+    assert_non_null(strstr(told.why, "signal 6"));
     assert_int_equal(processes_running(processes), 0);
     while (!processes_running(processes) &&
            clock_monotonic() < from + 10 * USEC_PER_SEC)
