@@ -8,8 +8,8 @@
  *
  * Both end alike: the run's state, the summary, the exit status.
  */
+#include <errno.h>
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -21,6 +21,7 @@
 #include "cores.h"
 #include "plan.h"
 #include "progress.h"
+#include "run_settings.h"
 #include "summary.h"
 
 #define OWNER_BYTES 96
@@ -53,36 +54,6 @@ static int scale(const struct options *options)
     return (int)cores.n_granted;
 }
 
-/* Whether `text` uses the variable ${NAME...}. */
-static bool uses(struct slice text, const char *name)
-{
-    size_t len = strlen(name);
-    const char *at = text.data, *end = text.data + text.len;
-    while ((at = memmem(at, (size_t)(end - at), "${", 2))) {
-        at += 2;
-        if ((size_t)(end - at) > len && !memcmp(at, name, len) &&
-            (at[len] == '}' || at[len] == ':'))
-            return true;
-    }
-    return false;
-}
-
-/* The settings that the pipeline depends on and that are no secret, so that
- * a resumed run can be held against them. malloc'ed. */
-static char *settings_text(const struct run *run, struct slice pipeline)
-{
-    const char *name, *value;
-    size_t position = 0;
-    json_t *object = json_object();
-    while (
-        settings_next_public(run->context.settings, &position, &name, &value))
-        if (value && uses(pipeline, name))
-            json_object_set_new(object, name, json_string(value));
-    char *text = json_dumps(object, JSON_SORT_KEYS | JSON_COMPACT);
-    json_decref(object);
-    return text;
-}
-
 static void name_owner(struct run *run)
 {
     char host[64] = "";
@@ -97,6 +68,21 @@ static int read_lease(struct run *run)
     if (settings_get_integer(run->context.settings, "WINDROW_MASTER_LEASE",
                              &run->lease, &err))
         return context_complain(&run->context, &err);
+    return 0;
+}
+
+/* A summary that can't be written is better told before the run. */
+static int check_summary(const struct run *run)
+{
+    const char *path = run->context.options->summary;
+    FILE *file = path ? fopen(path, "ae") : NULL;
+    if (path && !file) {
+        fprintf(stderr, "windrow: the summary can't be written to %s: %s\n",
+                path, strerror(errno));
+        return EXIT_BAD_USAGE;
+    }
+    if (file)
+        fclose(file);
     return 0;
 }
 
@@ -133,14 +119,17 @@ static int write_run(struct run *run, const char *settings, struct error *err)
         ledger_run_rollback(context->ledger);
         return (int)err->code;
     }
-    return ledger_run_commit(context->ledger, err);
+    if (!context->options->dry_run)
+        return ledger_run_commit(context->ledger, err);
+    ledger_run_rollback(context->ledger);
+    return 0;
 }
 
 static int begin_run(struct run *run)
 {
     struct error err = ERROR_NONE;
-    char *settings =
-        settings_text(run, buffer_slice(&run->context.pipeline_text));
+    char *settings = run_settings(run->context.settings,
+                                  buffer_slice(&run->context.pipeline_text));
     int status = settings ? write_run(run, settings, &err)
                           : error_set(&err, ERR_MEMORY, "no memory for a run");
     free(settings);
@@ -165,7 +154,7 @@ static int parse_run(struct context *context, int64_t *ret)
 
 static int check_settings(struct run *run, const struct run_row *row)
 {
-    char *now = settings_text(run, row->pipeline_text);
+    char *now = run_settings(run->context.settings, row->pipeline_text);
     bool same = now && !strcmp(now, row->settings_json);
     if (!same && !run->context.options->force)
         fprintf(stderr,
@@ -345,12 +334,29 @@ static void print_failure(void *context, const struct failure_row *row)
                 SLICE_ARGS(row->detail));
 }
 
+/* How to name this database to another command, without its password. */
+static void print_store(const struct run *run, FILE *out)
+{
+    struct buffer url = BUFFER_EMPTY;
+    if (run->context.options->store) {
+        settings_mask_url(run->context.options->store, &url);
+        fprintf(out, " --store '%s'", buffer_text(&url));
+    }
+    buffer_free(&url);
+}
+
+static void print_hint(const struct run *run, const char *words,
+                       const char *command)
+{
+    fprintf(stderr, "windrow: %s: windrow %s %" PRId64, words, command,
+            run->number);
+    print_store(run, stderr);
+    fputc('\n', stderr);
+}
+
 static void print_resumable(const struct run *run)
 {
-    fprintf(stderr,
-            "windrow: nothing is lost; go on with: windrow resume %" PRId64
-            "\n",
-            run->number);
+    print_hint(run, "nothing is lost; go on with", "resume");
 }
 
 /* What went wrong, and what to do. */
@@ -369,6 +375,8 @@ static void explain(struct run *run, const struct summary *summary)
     }
     if (summary->run.state == RUN_OPEN)
         print_resumable(run);
+    if (summary->run.failed)
+        print_hint(run, "what failed, and why", "failures");
 }
 
 static int print_summary(struct run *run, struct summary *summary)
@@ -493,11 +501,10 @@ int command_run(const struct options *options)
         !(status = context_read_pipeline(context)) &&
         !(status = context_load_pipeline(context))) {
         print_notes(context->pipeline);
-        status = context_open_ledger(context);
-        if (!status && options->dry_run)
-            status = print_dry_run(&run);
-        else if (!status && !(status = begin_run(&run)))
-            status = go(&run);
+        if (!(status = check_summary(&run)) &&
+            !(status = context_open_ledger(context)) &&
+            !(status = begin_run(&run)))
+            status = options->dry_run ? print_dry_run(&run) : go(&run);
     }
     run_free(&run);
     return status;

@@ -101,6 +101,10 @@ struct failure_row {
     struct slice detail;
 };
 
+/* A fingerprint: 16 hexadecimal digits of FNV-1a, to tell texts apart, not to
+ * hide them. */
+void ledger_hash_text(struct slice text, char ret[17]);
+
 struct ledger;
 
 /*

@@ -83,7 +83,6 @@ void ledger_quote_name(struct slice name, struct buffer *ret);
 void ledger_quote_table(const char *table, struct buffer *ret);
 /* Copies a database's message, on one line, into a text of `size` bytes. */
 void ledger_one_line(const char *message, char *ret, size_t size);
-void ledger_hash_text(struct slice text, char ret[17]);
 int ledger_random_id(char ret[LEDGER_ID_BYTES], struct error *err);
 
 /* ledger_table.c */

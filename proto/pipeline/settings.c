@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "base/arena.h"
+#include "base/log.h"
 #include "pipeline/settings_private.h"
 #include "pipeline/settings_table.h"
 
@@ -82,6 +83,35 @@ int settings_get_integer(const struct settings *settings, const char *name,
             setting->least, setting->most);
     *ret = value;
     return 0;
+}
+
+int settings_check(const struct settings *settings, struct error *err)
+{
+    int64_t value, heartbeat, lease;
+    for (size_t i = 0; i < SETTINGS_N; i++)
+        if (settings_table[i].type != SETTING_TEXT &&
+            settings_get_integer(settings, settings_table[i].name, &value, err))
+            return (int)err->code;
+    const char *level = settings_get(settings, "WINDROW_LOG_LEVEL");
+    if (*level && log_level_parse(level) < 0)
+        return error_set(err, ERR_SETTING,
+                         "WINDROW_LOG_LEVEL is '%.60s'; debug, info, warn or "
+                         "error is allowed",
+                         level);
+    if (settings_get_integer(settings, "WINDROW_HEARTBEAT", &heartbeat, err) ||
+        settings_get_integer(settings, "WINDROW_LEASE", &lease, err))
+        return (int)err->code;
+    if (lease < heartbeat)
+        return error_set(err, ERR_SETTING,
+                         "WINDROW_LEASE is shorter than WINDROW_HEARTBEAT: "
+                         "every node would be given up");
+    return 0;
+}
+
+bool settings_is_secret(const char *name)
+{
+    const struct setting *setting = find_setting(name);
+    return setting && setting->secret;
 }
 
 bool settings_next_public(const struct settings *settings, size_t *position,

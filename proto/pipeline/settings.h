@@ -51,6 +51,14 @@ MUSTCHECK
 int settings_get_integer(const struct settings *settings, const char *name,
                          int64_t *ret, struct error *err);
 
+/* Checks all settings of the table, used or not, so that a mistake is told
+ * before anything starts. ERR_SETTING. */
+MUSTCHECK
+int settings_check(const struct settings *settings, struct error *err);
+
+/* Whether the table says so; false for a name that is not in it. */
+bool settings_is_secret(const char *name);
+
 /* Walks the settings of the table that have a value and are no secret; start
  * with *position 0. False at the end. */
 bool settings_next_public(const struct settings *settings, size_t *position,

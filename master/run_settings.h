@@ -1,0 +1,20 @@
+/*
+ * run_settings.h: the settings that a run depends on.
+ *
+ * Written into the ledger with the run, so that `resume` can tell whether it
+ * would go on under other ones.
+ */
+#ifndef MASTER_RUN_SETTINGS_H
+#define MASTER_RUN_SETTINGS_H
+
+#include "base/slice.h"
+#include "pipeline/settings.h"
+
+/*
+ * The variables that the pipeline's text names, as a JSON object: public ones
+ * of the table by value, names of the pipeline's own by a fingerprint, unset
+ * ones as null; secrets are left out. malloc'ed; NULL when memory is out.
+ */
+char *run_settings(const struct settings *settings, struct slice pipeline);
+
+#endif
