@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "ledger_calls.h"
 #include "processes.h"
+#include "socket_folder.h"
 #include "wire/endpoint.h"
 #include "wire/message.h"
 
@@ -41,8 +42,8 @@ struct cluster {
     struct event_base *base;
     struct wire_context *wire;
     struct wire_socket *reports, *control;
-    char folder[64]; /* of the ipc:// sockets, mode 0700 */
-    char place[80];
+    char folder[SOCKET_FOLDER_BYTES];
+    char place[SOCKET_FOLDER_BYTES + 8]; /* ipc://FOLDER */
     int endpoints_made;
     struct peer *peers;
     struct master_core *core;
@@ -373,18 +374,11 @@ static int open_loop(struct cluster *cluster, struct error *err)
     return 0;
 }
 
-/* A folder that only we can enter: who can't enter can't connect. */
 static int open_sockets(struct cluster *cluster, struct error *err)
 {
-    const char *tmp = getenv("XDG_RUNTIME_DIR");
     struct endpoints endpoints;
-    if (!tmp || strlen(tmp) > 30)
-        tmp = "/tmp";
-    snprintf(cluster->folder, sizeof cluster->folder, "%s/windrow-XXXXXX", tmp);
-    if (!mkdtemp(cluster->folder)) {
-        cluster->folder[0] = '\0';
-        return error_set(err, ERR_FILE, "no folder for sockets in %s: %m", tmp);
-    }
+    if (socket_folder_make(cluster->folder, err))
+        return (int)err->code;
     snprintf(cluster->place, sizeof cluster->place, "ipc://%s",
              cluster->folder);
     cluster->wire = wire_context_new();
@@ -456,21 +450,6 @@ static int start_nodes(struct cluster *cluster, struct error *err)
                          &cluster->processes, err);
 }
 
-static void remove_folder(struct cluster *cluster)
-{
-    static const char *const names[] = {"reports", "control"};
-    char path[sizeof cluster->folder + 32];
-    for (size_t i = 0; i < 2; i++) {
-        snprintf(path, sizeof path, "%s/%s", cluster->folder, names[i]);
-        unlink(path);
-    }
-    for (int i = 1; i <= cluster->endpoints_made; i++) {
-        snprintf(path, sizeof path, "%s/tasks-%d", cluster->folder, i);
-        unlink(path);
-    }
-    rmdir(cluster->folder);
-}
-
 /* Nodes say their last, and end. */
 static void let_nodes_end(struct cluster *cluster)
 {
@@ -509,8 +488,7 @@ static void close_cluster(struct cluster *cluster)
         event_base_free(cluster->base);
     arena_free(&cluster->message_arena);
     buffer_free(&cluster->outgoing);
-    if (cluster->folder[0])
-        remove_folder(cluster);
+    socket_folder_remove(cluster->folder);
 }
 
 static void keep_views(struct cluster *cluster)
