@@ -383,6 +383,38 @@ static void test_public(void **state)
     assert_int_equal(n, 1);
 }
 
+static int checked(struct fixture *f)
+{
+    f->err = ERROR_NONE;
+    return settings_check(f->settings, &f->err);
+}
+
+/* Every setting is checked before anything starts, used or not. */
+static void test_check(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(checked(f), 0);
+    set("WINDROW_NODE_MEMORY", "lots");
+    assert_int_equal(checked(f), ERR_SETTING);
+    assert_non_null(strstr(f->err.text, "WINDROW_NODE_MEMORY"));
+    set("WINDROW_NODE_MEMORY", "");
+    set("WINDROW_LOG_LEVEL", "loud");
+    assert_int_equal(checked(f), ERR_SETTING);
+    set("WINDROW_LOG_LEVEL", "warn");
+    set("WINDROW_LEASE", "500ms"); /* below the heartbeat's second */
+    assert_int_equal(checked(f), ERR_SETTING);
+    set("WINDROW_LEASE", "1s");
+    assert_int_equal(checked(f), 0);
+}
+
+static void test_secrets(void **state)
+{
+    (void)state;
+    assert_true(settings_is_secret("DATABASE_URL"));
+    assert_false(settings_is_secret("YAHOO_URL"));
+    assert_false(settings_is_secret("NOT_IN_THE_TABLE"));
+}
+
 /* libpq looks for its variables in the environment, and finds them there. */
 static void test_export_libpq(void **state)
 {
@@ -494,6 +526,8 @@ int main(void)
         cmocka_unit_test(test_mask_url),
         TEST(test_mask_text),
         TEST(test_public),
+        TEST(test_check),
+        TEST(test_secrets),
         TEST(test_export_libpq),
         TEST(test_defaults),
         TEST(test_no_memory),

@@ -1,0 +1,53 @@
+/*
+ * test_run_settings.c: what a run remembers of the settings it began with.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "run_settings.h"
+
+static void assert_remembered(const char *pipeline, const char *want)
+{
+    struct settings *settings = settings_new();
+    assert_non_null(settings);
+    char *text = run_settings(settings, slice_of(pipeline));
+    assert_string_equal(text, want);
+    free(text);
+    settings_free(&settings);
+}
+
+/* Public settings by value, the pipeline's own names by a fingerprint, unset
+ * ones as such; secrets not at all; each once. */
+static void test_kinds(void **state)
+{
+    (void)state;
+    setenv("YAHOO_RATE", "5/s", 1);
+    setenv("SITE", "http://a", 1);
+    setenv("PG_PW", "hunter22", 1);
+    unsetenv("MINE");
+    assert_remembered("a: ${YAHOO_RATE:-1/s} ${MINE} ${PG_PW} ${YAHOO_RATE}",
+                      "{\"MINE\":null,\"YAHOO_RATE\":\"5/s\"}");
+    assert_remembered("${SITE}", "{\"SITE\":\"fingerprint "
+                                 "47935331f4e19ffe\"}");
+}
+
+/* What only looks like a variable is none. */
+static void test_no_names(void **state)
+{
+    (void)state;
+    assert_remembered("", "{}");
+    assert_remembered("$YAHOO_RATE ${} ${", "{}");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_kinds),
+        cmocka_unit_test(test_no_names),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
