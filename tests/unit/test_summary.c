@@ -102,6 +102,29 @@ static void test_text(void **state)
     free(text);
 }
 
+/* One key is told as one, and JSON has no digits that nobody measured. */
+static void test_small_numbers(void **state)
+{
+    (void)state;
+    struct summary summary = whole;
+    char *text = NULL, *json = NULL;
+    size_t len = 0;
+    struct error err = ERROR_NONE;
+    summary.run.open_keys = 1;
+    summary.seconds = 0.1;
+    FILE *out = open_memstream(&text, &len);
+    assert_non_null(out);
+    summary_print(&summary, out);
+    fclose(out);
+    assert_non_null(strstr(text, "; 1 key is open\n"));
+    assert_non_null(out = open_memstream(&json, &len));
+    assert_int_equal(summary_write_to(&summary, out, &err), 0);
+    fclose(out);
+    assert_non_null(strstr(json, "\"seconds\": 0.1,"));
+    free(text);
+    free(json);
+}
+
 /* A file that can't be written is an error that names it. */
 static void test_unwritable(void **state)
 {
@@ -153,6 +176,7 @@ static void test_read(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_small_numbers),
         cmocka_unit_test_setup_teardown(test_json, setup, teardown),
         cmocka_unit_test(test_text),
         cmocka_unit_test(test_unwritable),
