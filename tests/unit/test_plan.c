@@ -209,7 +209,7 @@ static void test_missing_column(void **state)
     (void)state;
     char many[2000] = "c0";
     for (int i = 1; i < 300; i++)
-        snprintf(many + strlen(many), 8, ",c%d", i);
+        snprintf(many + strlen(many), 16, ",c%d", i);
     assert_refused(csv_head, "Name,Symbl\n", 11, ERR_PIPELINE,
                    "keys:1: no column \"Symbol\" in the header line; did you "
                    "mean \"Symbl\"? (it has \"Name\", \"Symbl\")");
