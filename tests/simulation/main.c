@@ -12,6 +12,7 @@
  */
 #include <getopt.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -161,6 +162,15 @@ static int run_one(const struct options *options)
     return 0;
 }
 
+/* A number from 1 up; 0 for anything else, which no option allows. A run of
+ * no seeds would pass. */
+static int read_number(const char *text)
+{
+    char *end;
+    long number = strtol(text, &end, 10);
+    return *text && !*end && number > 0 && number <= INT_MAX ? (int)number : 0;
+}
+
 static int read_options(int argc, char **argv, struct options *ret)
 {
     static const struct option known[] = {
@@ -177,15 +187,18 @@ static int read_options(int argc, char **argv, struct options *ret)
     int option;
     while ((option = getopt_long(argc, argv, "", known, NULL)) >= 0) {
         if (option == 'n') {
-            ret->seeds = atoi(optarg);
+            if (!(ret->seeds = read_number(optarg)))
+                return -1;
         } else if (option == 'f' || option == 's') {
             ret->first = strtoull(optarg, NULL, 10);
             ret->one = option == 's';
             ret->seeds = ret->one ? 1 : ret->seeds;
         } else if (option == 'N') {
-            ret->narrowing.nodes = atoi(optarg);
+            if (!(ret->narrowing.nodes = read_number(optarg)))
+                return -1;
         } else if (option == 'K') {
-            ret->narrowing.keys = atoi(optarg);
+            if (!(ret->narrowing.keys = read_number(optarg)))
+                return -1;
         } else if (option == 'w') {
             ret->narrowing.without = strtoull(optarg, NULL, 0);
         } else if (option == 'v') {
