@@ -18,3 +18,7 @@ endif()
 if(WINDROW_FUZZ)
     target_compile_options(windrow_flags INTERFACE -fsanitize=fuzzer-no-link)
 endif()
+if(WINDROW_COVERAGE) # processes that meet at a file of counts wait for each other
+    target_compile_options(windrow_flags INTERFACE --coverage -fprofile-update=atomic)
+    target_link_options(windrow_flags INTERFACE --coverage)
+endif()
