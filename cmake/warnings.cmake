@@ -9,6 +9,9 @@ target_compile_options(windrow_flags INTERFACE
 target_compile_definitions(windrow_flags INTERFACE
     _GNU_SOURCE WINDROW_VERSION="${PROJECT_VERSION}"
     $<$<AND:$<CONFIG:Release>,$<NOT:$<BOOL:${WINDROW_SANITIZE}>>>:_FORTIFY_SOURCE=2>)
+if(WINDROW_CRASH_POINTS)
+    target_compile_definitions(windrow_flags INTERFACE WINDROW_CRASH_POINTS)
+endif()
 if(WINDROW_SANITIZE)
     target_compile_definitions(windrow_flags INTERFACE WINDROW_SANITIZED)
     target_compile_options(windrow_flags INTERFACE

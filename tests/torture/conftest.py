@@ -1,0 +1,41 @@
+"""Fixtures of the torture tests: those of the system tests, and `torture`.
+
+The programs are those of the preset `torture`, which can be made to die at
+named places (proto/base/crash_point.h).
+"""
+import importlib.util
+import os
+import pathlib
+import sys
+
+import pytest
+
+HERE = pathlib.Path(__file__).resolve().parent
+SYSTEM = HERE.parent / "system"
+os.environ.setdefault("WINDROW_BUILD", str(HERE.parents[1] / "build/torture"))
+sys.path[:0] = [str(SYSTEM), str(HERE)]
+
+import torture as torture_module  # noqa: E402
+
+
+def load_system_fixtures():
+    """tests/system/conftest.py, whose name is ours too."""
+    spec = importlib.util.spec_from_file_location(
+        "system_conftest", SYSTEM / "conftest.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+system = load_system_fixtures()
+pytest_configure = system.pytest_configure
+pytest_collection_modifyitems = system.pytest_collection_modifyitems
+for name in ("starter", "origin", "pipeline", "start", "windrow", "cluster",
+             "fragile", "postgres", "sqlite", "store"):
+    globals()[name] = getattr(system, name)
+
+
+@pytest.fixture
+def torture():
+    return torture_module.Torture()
