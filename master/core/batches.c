@@ -71,25 +71,37 @@ static void held_list_remove(struct master_core *core, struct batch *batch)
     batch->prev = batch->next = NULL;
 }
 
+void batches_look_set(struct master_core *core, struct batch *batch,
+                      enum look_state state)
+{
+    if (batch->look == state)
+        return;
+    TRANSITION("look", batch->look, state);
+    if (batch->look == LOOK_WANTED)
+        DL_DELETE2(core->looks, batch, look_prev, look_next);
+    batch->look_prev = batch->look_next = NULL;
+    batch->look = state;
+    if (state == LOOK_WANTED)
+        DL_APPEND2(core->looks, batch, look_prev, look_next);
+}
+
 void batches_look_want(struct master_core *core, struct batch *batch)
 {
-    if (batch->look != LOOK_NONE)
-        return;
-    batch->look = LOOK_WANTED;
-    DL_APPEND2(core->looks, batch, look_prev, look_next);
+    if (batch->look == LOOK_NONE)
+        batches_look_set(core, batch, LOOK_WANTED);
 }
 
 void batches_look_end(struct master_core *core, struct batch *batch)
 {
-    if (batch->look == LOOK_WANTED)
-        DL_DELETE2(core->looks, batch, look_prev, look_next);
-    batch->look_prev = batch->look_next = NULL;
-    batch->look = LOOK_NONE;
+    batches_look_set(core, batch, LOOK_NONE);
 }
 
 static void second_end(struct master_core *core, struct batch *batch)
 {
-    core->n_second -= batch->second;
+    if (!batch->second)
+        return;
+    TRANSITION("second", true, false);
+    core->n_second--;
     batch->second = false;
 }
 
@@ -136,6 +148,7 @@ static void batch_set_state(struct master_core *core, struct batch *batch,
         second_end(core, batch);
     }
     --*count_of(core, batch->state);
+    TRANSITION("batch", batch->state, state);
     batch->state = state;
     ++*count_of(core, batch->state);
     if (state == KNOWN_PENDING) {
@@ -290,6 +303,7 @@ void batches_second(struct master_core *core, struct batch *batch)
 {
     CHECK(batch->state == KNOWN_HELD && !batch->second);
     held_list_remove(core, batch);
+    TRANSITION("second", false, true);
     batch->second = true;
     core->n_second++;
     batches_look_want(core, batch);

@@ -81,6 +81,7 @@ static void unlist(struct budget *budget, struct user *user)
 static void join(struct budget *budget, struct user *user)
 {
     unlist(budget, user);
+    TRANSITION("member", false, true);
     user->member = user->fresh = user->listed = true;
     DL_APPEND(budget->users, user);
     budget->n_members++;
@@ -91,6 +92,7 @@ static void leave(struct budget *budget, struct user *user)
 {
     if (!user->member)
         return;
+    TRANSITION("member", true, false);
     user->member = user->fresh = false;
     budget->n_members--;
     budget->dirty = true;

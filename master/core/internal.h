@@ -25,6 +25,7 @@
 #include <uthash.h>
 #include <utlist.h>
 
+#include "base/transition.h"
 #include "core/heap.h"
 #include "core/master_core.h"
 
@@ -315,6 +316,9 @@ bool batches_fill(struct master_core *core, struct batch *batch,
                   struct batch_row *row);
 /* LOOKING. */
 void batches_look(struct master_core *core, struct batch *batch);
+/* The only one that changes `look`, and core->looks with it. */
+void batches_look_set(struct master_core *core, struct batch *batch,
+                      enum look_state state);
 /* Asks for it, unless that is done already; takes the question back. */
 void batches_look_want(struct master_core *core, struct batch *batch);
 void batches_look_end(struct master_core *core, struct batch *batch);

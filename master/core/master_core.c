@@ -20,6 +20,7 @@ static void set_phase(struct master_core *core, enum phase phase)
 {
     CHECK(core->phase == PHASE_RUNNING ||
           (core->phase == PHASE_DRAINING && phase == PHASE_OVER));
+    TRANSITION("run", core->phase, phase);
     core->phase = phase;
 }
 

@@ -80,6 +80,7 @@ static void node_set_state(struct master_core *core, struct node *node,
         node->prev = node->next = NULL;
     }
     core->n_alive -= node->state == NODE_ALIVE;
+    TRANSITION("node", node->state, state);
     node->state = state;
     core->n_alive += node->state == NODE_ALIVE;
     if (nodes_here(node))

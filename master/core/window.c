@@ -25,6 +25,12 @@ size_t window_size(const struct master_core *core)
 
 /* ---- questions ---- */
 
+static void set_asking(struct master_core *core, enum asking asking)
+{
+    TRANSITION("asking", core->asking, asking);
+    core->asking = asking;
+}
+
 static bool ask_look(struct master_core *core)
 {
     size_t window = window_size(core);
@@ -44,12 +50,9 @@ static bool ask_look(struct master_core *core)
         return false;
     effect->look.batches = core->asked;
     effect->look.n = core->n_asked = n;
-    core->asking = ASKING_LOOK;
-    for (size_t i = 0; i < n; i++) {
-        batch = core->looks;
-        batches_look_end(core, batch);
-        batch->look = LOOK_ASKED;
-    }
+    set_asking(core, ASKING_LOOK);
+    for (size_t i = 0; i < n; i++)
+        batches_look_set(core, core->looks, LOOK_ASKED);
     return true;
 }
 
@@ -73,7 +76,7 @@ static void ask_page(struct master_core *core)
     size_t room = window - core->n_pending;
     effect->load.after = core->asked_after = core->cursor;
     effect->load.limit = room < MASTER_PAGE ? room : MASTER_PAGE;
-    core->asking = ASKING_PAGE;
+    set_asking(core, ASKING_PAGE);
 }
 
 void window_turn(struct master_core *core)
@@ -123,7 +126,7 @@ static void ask_again(struct master_core *core)
 
 static void answered(struct master_core *core)
 {
-    core->asking = ASKING_NOTHING;
+    set_asking(core, ASKING_NOTHING);
     core->retry_wait = 0;
 }
 
@@ -131,7 +134,7 @@ void window_away(struct master_core *core)
 {
     if (core->asking == ASKING_NOTHING)
         return;
-    core->asking = ASKING_NOTHING;
+    set_asking(core, ASKING_NOTHING);
     ask_again(core);
     core->retry_wait *= 2;
     if (core->retry_wait < LEDGER_RETRY_MIN)

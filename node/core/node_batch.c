@@ -78,6 +78,7 @@ void node_batch_set_state(struct node_core *core, struct batch *batch,
         [BATCH_KEPT] = 1 << BATCH_DEAD,
     };
     CHECK(moves[state] & 1u << batch->state);
+    TRANSITION("work", batch->state, state);
     leave_lists(core, batch);
     batch->state = state;
     if (state == BATCH_RIPE)

@@ -29,6 +29,7 @@
 #include <stdlib.h>
 #include <utlist.h>
 
+#include "base/transition.h"
 #include "core/node_core.h"
 #include "pipeline/template.h"
 

@@ -25,6 +25,7 @@ static void set_state(struct lane *lane, enum lane_state state)
         DL_DELETE2(crew->ring, lane, ring_prev, ring_next);
     if (state == LANE_READY)
         DL_APPEND2(crew->ring, lane, ring_prev, ring_next);
+    TRANSITION("lane", lane->state, state);
     lane->state = state;
 }
 

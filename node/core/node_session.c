@@ -33,6 +33,7 @@ static void set_state(struct node_core *core, enum node_state state)
     };
     CHECK(moves[state] & 1u << core->state);
     CHECK(state == NODE_WORKING || state == NODE_DRAINING || !core->batches);
+    TRANSITION("session", core->state, state);
     core->state = state;
 }
 

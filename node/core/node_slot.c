@@ -31,6 +31,7 @@ void node_slot_set_state(struct slot *slot, enum slot_state state)
     CHECK(batch->n[slot->state] > 0);
     batch->n[slot->state]--;
     batch->n[state]++;
+    TRANSITION("key", slot->state, state);
     slot->state = state;
 }
 
