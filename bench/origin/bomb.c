@@ -67,3 +67,25 @@ int bomb_make(struct buffer *to, struct error *err)
     free(piece);
     return (int)err->code;
 }
+
+int bomb_nest(struct slice packed, struct buffer *to, struct error *err)
+{
+    enum { GZIP_WINDOW_BITS = 15 + 16 }; /* zlib.h: with gzip's frame */
+    z_stream stream = {0};
+    if (deflateInit2(&stream, Z_BEST_COMPRESSION, Z_DEFLATED, GZIP_WINDOW_BITS,
+                     8, Z_DEFAULT_STRATEGY) != Z_OK)
+        return error_set(err, ERR_MEMORY, "out of memory");
+    uLong room = deflateBound(&stream, (uLong)packed.len);
+    if (!buffer_reserve(to, room)) {
+        deflateEnd(&stream);
+        return error_set(err, ERR_MEMORY, "out of memory");
+    }
+    stream.next_in = (z_const Bytef *)packed.data;
+    stream.avail_in = (uInt)packed.len;
+    stream.next_out = (Bytef *)to->data + to->len;
+    stream.avail_out = (uInt)room;
+    CHECK(deflate(&stream, Z_FINISH) == Z_STREAM_END);
+    to->len += stream.total_out;
+    deflateEnd(&stream);
+    return 0;
+}

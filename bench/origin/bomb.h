@@ -14,4 +14,8 @@
 MUSTCHECK
 int bomb_make(struct buffer *to, struct error *err);
 
+/* Appends `packed` in one more layer of gzip. */
+MUSTCHECK
+int bomb_nest(struct slice packed, struct buffer *to, struct error *err);
+
 #endif

@@ -51,6 +51,8 @@ struct conn {
     enum conn_state state;
     bool in_flight;
     bool keep_alive;
+    bool stalls;           /* once what is being sent is out */
+    uint64_t n_requests;   /* read from it */
     struct evbuffer *drip; /* what is still to be dripped; NULL: nothing */
     uint64_t stream_left;
     struct visit visit;
@@ -91,6 +93,10 @@ static void conn_free(struct conn *conn)
 /* The answer has been handed to the kernel. */
 static void conn_finish(struct conn *conn)
 {
+    if (conn->stalls) {
+        conn->state = CONN_STALLED;
+        return;
+    }
     conn_end_flight(conn);
     conn_set_state(conn, conn->keep_alive ? CONN_READING : CONN_DEAD);
 }
@@ -243,9 +249,33 @@ static struct slice write_head(struct conn *conn, const struct answer *answer)
     return buffer_slice(head);
 }
 
+/* What is no HTTP answer, or not quite. */
+static void conn_deliver_raw(struct conn *conn, const struct answer *answer)
+{
+    if (answer->delivery != DELIVER_RAW)
+        conn->keep_alive = false;
+    conn->stalls = answer->delivery == DELIVER_RAW_STALL;
+    if (answer->delivery == DELIVER_RAW_DRIP)
+        conn_start_drip(conn, slice_of(""), answer->body);
+    else
+        conn_send(conn, slice_of(""), answer->body, answer->body_lasts);
+}
+
 static void conn_deliver(struct conn *conn, const struct answer *answer)
 {
     switch (answer->delivery) {
+    case DELIVER_RAW:
+    case DELIVER_RAW_CLOSE:
+    case DELIVER_RAW_STALL:
+    case DELIVER_RAW_DRIP:
+        conn_deliver_raw(conn, answer);
+        return;
+    case DELIVER_STALE:
+        if (conn->n_requests > 1) {
+            conn_set_state(conn, CONN_DEAD);
+            return;
+        }
+        break;
     case DELIVER_CLOSE:
         conn_set_state(conn, CONN_DEAD);
         return;
@@ -258,6 +288,8 @@ static void conn_deliver(struct conn *conn, const struct answer *answer)
     default:
         break;
     }
+    if (answer->stream_length)
+        conn->request.chunked_understood = false;
     struct slice head = write_head(conn, answer);
     struct slice body = answer->body;
     if (answer->delivery == DELIVER_STREAM) {
@@ -282,6 +314,7 @@ static void conn_begin(struct conn *conn)
 {
     site_begin(conn->conns->site, &conn->request, clock_monotonic(),
                &conn->visit);
+    conn->n_requests++;
     conn->in_flight = conn->visit.journaled;
     conn->keep_alive = conn->request.keep_alive;
     if (conn->visit.delay > 0) {

@@ -44,7 +44,41 @@
     X(REDIRECT, "redirect", "302 to the same path with ?r=1, which answers")   \
     X(REDIRECT_LOOP, "redirect-loop", "302 to itself")                         \
     X(REDIRECT_FILE, "redirect-file", "302 to file:///etc/passwd")             \
-    X(SLOW, "slow", "a good answer, later by --slow")
+    X(REDIRECT_CHAIN, "redirect-chain",                                        \
+      "--redirect-hops of 302, then it answers")                               \
+    X(REDIRECT_AWAY, "redirect-away",                                          \
+      "302 to the same path at --redirect-url")                                \
+    X(SLOW, "slow", "a good answer, later by --slow")                          \
+    X(204, "204", "status 204, so no body")                                    \
+    X(206, "206", "status 206: the first half, which nobody asked for")        \
+    X(304, "304", "status 304, which nobody asked for")                        \
+    X(INTERIM, "1xx", "100 and 103 first, then a good answer")                 \
+    X(INTERIM_FLOOD, "1xx-flood", "100,000 of 100, then a good answer")        \
+    X(HEADERS_MANY, "headers-many", "a good answer after 100,000 headers")     \
+    X(HEADER_LONG, "header-long", "a good answer after a header of 1 MB")      \
+    X(HUGE_LENGTH, "huge-length", "as huge, with its Content-Length")          \
+    X(GZIP_NESTED, "gzip-bomb-nested", "the same in gzip once more: 4 KB")     \
+    X(ENCODING_WRONG, "encoding-wrong", "Content-Encoding is not the body's")  \
+    X(ENCODING_UNKNOWN, "encoding-unknown", "Content-Encoding: zebra")         \
+    X(LENGTH_LONG, "length-long", "more is promised, and nothing more comes")  \
+    X(LENGTH_SHORT, "length-short", "half is promised, and all comes")         \
+    X(LENGTH_BAD, "length-bad", "Content-Length: ten")                         \
+    X(CHUNKED_BAD, "chunked-bad", "chunks of length ZZ")                       \
+    X(NO_HEAD, "http-0.9", "the body alone, no status and no headers")         \
+    X(CLOSE_AFTER_HEAD, "close-after-head", "the head, then the end")          \
+    X(DRIP_HEAD, "drip-head", "head and body, a byte every --drip-interval")   \
+    X(STALE, "stale", "closed unanswered if it was kept alive, else good")     \
+    X(DEEP, "deep", "a sound answer with 1,000,000 levels (2 to 7 MB)")        \
+    X(LONG_TAG, "long-tag", "a sound answer with a tag or text of 1 MB")       \
+    X(BAD_UTF8, "bad-utf8", "bytes that are no UTF-8 beside the price")        \
+    X(NUL, "nul", "a NUL beside the price")                                    \
+    X(UTF16, "utf-16", "all in UTF-16, with its mark")                         \
+    X(DUPLICATE, "duplicate", "the price, and then another one")               \
+    X(NUMBER_HUGE, "number-huge", "the price is 1e200000")                     \
+    X(NUMBER_TINY, "number-tiny", "the price is 1e-400")                       \
+    X(NUMBER_MINUS_ZERO, "number-minus-zero", "the price is -0")               \
+    X(NUMBER_NAN, "number-nan", "the price is NaN")                            \
+    X(NUMBER_INFINITY, "number-infinity", "the price is -Infinity")
 
 enum fault_kind {
     FAULT_NONE,

@@ -32,7 +32,10 @@
     X(NO_CHECK, "no-user-agent-check", NULL,                                   \
       "answer those without a decent User-Agent too")                          \
     X(FAULT, "fault", "FAULT", "see below; may be repeated")                   \
-    X(RETRY_AFTER, "retry-after", "S", "of 429-retry-after, in seconds (1)")   \
+    X(RETRY_AFTER, "retry-after", "TEXT", "the header of 429-retry-after (1)") \
+    X(REDIRECT_URL, "redirect-url", "URL",                                     \
+      "where redirect-away leads (http://10.255.255.1)")                       \
+    X(REDIRECT_HOPS, "redirect-hops", "N", "length of redirect-chain (3)")     \
     X(SLOW, "slow", "TIME", "what the fault slow adds (12s)")                  \
     X(DRIP, "drip-interval", "TIME", "between two bytes of drip (100ms)")      \
     X(HUGE, "huge-bytes", "N", "length of the fault huge (100000000)")         \
@@ -157,9 +160,8 @@ static int take_amount(struct options *options, int id, const char *name,
     case OPTION_HUGE:
         parse_number(name, text, INT64_MAX, &options->huge_bytes, err);
         break;
-    case OPTION_RETRY_AFTER:
-        if (!parse_number(name, text, UINT32_MAX, &number, err))
-            options->retry_after_s = (unsigned)number;
+    case OPTION_REDIRECT_HOPS:
+        parse_number(name, text, UINT32_MAX, &options->redirect_hops, err);
         break;
     case OPTION_LATENCY:
         parse_duration(name, text, &options->latency, err);
@@ -202,6 +204,12 @@ static int take_option(struct options *options, int id, const char *name,
     case OPTION_FAULT:
         if (faults_add(options->faults, text, err))
             error_context(err, "--fault");
+        break;
+    case OPTION_RETRY_AFTER:
+        options->retry_after = text;
+        break;
+    case OPTION_REDIRECT_URL:
+        options->redirect_url = text;
         break;
     case OPTION_PRICE:
         if (strlen(text) >= SYMBOL_BYTES_MAX)
@@ -258,7 +266,9 @@ int options_init(struct options *options, int argc, char **argv,
         .drip_interval = 100 * USEC_PER_MSEC,
         .seed = 1,
         .huge_bytes = 100000000,
-        .retry_after_s = 1,
+        .retry_after = "1",
+        .redirect_url = "http://10.255.255.1",
+        .redirect_hops = 3,
         .user_agent_check = true,
     };
     if (faults_new(&options->faults, err))

@@ -25,7 +25,9 @@ struct options {
     usec_t drip_interval;
     uint64_t seed;
     uint64_t huge_bytes;
-    unsigned retry_after_s;
+    const char *retry_after;  /* what stands in the header */
+    const char *redirect_url; /* without a path */
+    uint64_t redirect_hops;
     bool user_agent_check;
     bool help;
     bool version;

@@ -10,8 +10,8 @@
 #include <string.h>
 #include <strings.h>
 
-#include "bomb.h"
 #include "lists.h"
+#include "odd.h"
 #include "quotes.h"
 #include "replay.h"
 #include "route.h"
@@ -36,7 +36,7 @@ struct site {
     struct journal *journal;
     struct buffer body;  /* of the answer at hand */
     struct buffer extra; /* of the answer at hand */
-    struct buffer bomb;  /* empty until asked for */
+    struct odd odd;      /* of the answer at hand, and what it keeps */
 };
 
 static int load_symbols(struct site *site, struct error *err)
@@ -87,7 +87,7 @@ void site_free(struct site **site)
         return;
     buffer_free(&(*site)->body);
     buffer_free(&(*site)->extra);
-    buffer_free(&(*site)->bomb);
+    odd_fini(&(*site)->odd);
     replay_free(&(*site)->replay);
     lists_free(&(*site)->lists);
     symbols_free(&(*site)->symbols);
@@ -146,6 +146,13 @@ static usec_t delay_of(const struct site *site, const struct visit *visit,
     return delay;
 }
 
+/* How many redirects of a chain led to `target`. */
+static uint64_t hop_of(const char *target)
+{
+    const char *hop = strstr(target, "?hop=");
+    return hop ? strtoull(hop + strlen("?hop="), NULL, 10) : 0;
+}
+
 void site_begin(struct site *site, const struct http_request *request,
                 usec_t now, struct visit *visit)
 {
@@ -171,6 +178,9 @@ void site_begin(struct site *site, const struct http_request *request,
                                    visit->key, nth, is_symbol);
         if (visit->fault == FAULT_REDIRECT &&
             route_query_has(request->target, "r=1"))
+            visit->fault = FAULT_NONE;
+        if (visit->fault == FAULT_REDIRECT_CHAIN &&
+            hop_of(request->target) >= site->options->redirect_hops)
             visit->fault = FAULT_NONE;
     }
     journal_injected(site->journal, visit->key, visit->fault);
@@ -265,9 +275,11 @@ static void answer_quote(struct site *site, const struct visit *visit,
         set_not_found(answer, visit->page);
         return;
     }
-    char price[PRICE_BYTES_MAX];
-    facts_price(site->facts, visit->key, price);
-    if (visit->page == PAGE_CHART)
+    char digits[PRICE_BYTES_MAX];
+    facts_price(site->facts, visit->key, digits);
+    bool json = visit->page == PAGE_CHART;
+    const char *price = odd_price(&site->odd, visit->fault, json, digits);
+    if (json)
         quotes_chart(&site->body, visit->key, symbol.name, price, field);
     else
         quotes_page(&site->body, visit->key, symbol.name, price, field);
@@ -367,20 +379,6 @@ static void garble(struct site *site, const struct visit *visit,
     set_body(site, answer, type);
 }
 
-static void set_bomb(struct site *site, struct answer *answer)
-{
-    struct error err = ERROR_NONE;
-    if (!site->bomb.len && bomb_make(&site->bomb, &err)) {
-        buffer_free(&site->bomb);
-        set_text(answer, 500, TYPE_TEXT, "out of memory\n");
-        return;
-    }
-    answer->status = 200;
-    answer->gzip = true;
-    answer->body = buffer_slice(&site->bomb);
-    answer->body_lasts = true;
-}
-
 static void set_redirect(struct site *site, const char *target,
                          struct answer *answer, bool again)
 {
@@ -390,6 +388,15 @@ static void set_redirect(struct site *site, const char *target,
     if (again)
         buffer_append_text(&site->extra, strchr(target, '?') ? "&r=1" : "?r=1");
     buffer_append_text(&site->extra, "\r\n");
+}
+
+static void set_chain(struct site *site, const char *target,
+                      struct answer *answer)
+{
+    set_text(answer, 302, TYPE_TEXT, "");
+    buffer_printf(&site->extra, "Location: %.*s?hop=%llu\r\n",
+                  (int)strcspn(target, "?"), target,
+                  (unsigned long long)hop_of(target) + 1);
 }
 
 static void set_status_fault(struct site *site, const struct visit *visit,
@@ -403,8 +410,8 @@ static void set_status_fault(struct site *site, const struct visit *visit,
         set_not_found(answer, visit->page);
         break;
     case FAULT_429_RETRY_AFTER:
-        buffer_printf(&site->extra, "Retry-After: %u\r\n",
-                      site->options->retry_after_s);
+        buffer_printf(&site->extra, "Retry-After: %s\r\n",
+                      site->options->retry_after);
         set_text(answer, 429, TYPE_TEXT, "Too Many Requests\r\n");
         break;
     case FAULT_429:
@@ -455,15 +462,14 @@ static void inject(struct site *site, const struct http_request *request,
         answer->delivery = DELIVER_DRIP;
         break;
     case FAULT_HUGE:
+    case FAULT_HUGE_LENGTH:
         set_text(answer, 200, answer->type, "");
         answer->delivery = DELIVER_STREAM;
         answer->stream_bytes = site->options->huge_bytes;
+        answer->stream_length = visit->fault == FAULT_HUGE_LENGTH;
         break;
     case FAULT_GARBAGE:
         garble(site, visit, answer);
-        break;
-    case FAULT_GZIP_BOMB:
-        set_bomb(site, answer);
         break;
     case FAULT_WRONG_TYPE:
         set_wrong_type(answer);
@@ -478,11 +484,29 @@ static void inject(struct site *site, const struct http_request *request,
     case FAULT_REDIRECT_LOOP:
         set_redirect(site, request->target, answer, false);
         break;
+    case FAULT_REDIRECT_CHAIN:
+        set_chain(site, request->target, answer);
+        break;
+    case FAULT_REDIRECT_AWAY:
+        buffer_clear(&site->odd.text);
+        buffer_printf(&site->odd.text, "%s%s", site->options->redirect_url,
+                      request->target);
+        set_redirect(site, buffer_text(&site->odd.text), answer, false);
+        break;
     case FAULT_REDIRECT_FILE:
         set_redirect(site, "file:///etc/passwd", answer, false);
         break;
-    default:
+    case FAULT_403:
+    case FAULT_404:
+    case FAULT_429:
+    case FAULT_429_RETRY_AFTER:
+    case FAULT_TOO_MANY_200:
+    case FAULT_500:
+    case FAULT_503:
         set_status_fault(site, visit, answer);
+        break;
+    default:
+        odd_inject(&site->odd, visit->fault, &site->extra, answer);
     }
 }
 

@@ -28,10 +28,15 @@ struct visit {
     char key[SYMBOL_BYTES_MAX];
 };
 
-/* How the answer goes out. All but PLAIN, DRIP and STREAM end the
- * connection. */
+/* How the answer goes out. The others than these end the connection: PLAIN,
+ * DRIP, STREAM, RAW, and STALE on a new connection. */
 enum delivery {
     DELIVER_PLAIN,
+    DELIVER_RAW,       /* the body is all that goes out, head included */
+    DELIVER_RAW_CLOSE, /* the same, then the end */
+    DELIVER_RAW_STALL, /* the same, then nothing, and not the end either */
+    DELIVER_RAW_DRIP,  /* the same, a byte at a time, then the end */
+    DELIVER_STALE,     /* nothing, if the connection was used before */
     DELIVER_TRUNCATED, /* half the body */
     DELIVER_DRIP,      /* a byte at a time */
     DELIVER_STREAM,    /* `stream_bytes` of filling, chunked; no body */
@@ -49,6 +54,7 @@ struct answer {
     struct slice body;
     bool body_lasts; /* as long as the site; else until the next answer */
     uint64_t stream_bytes;
+    bool stream_length; /* Content-Length instead of chunks */
 };
 
 struct site;

@@ -541,6 +541,130 @@ def test_fault_redirect_file(origin):
     assert answer.headers["Location"] == "file:///etc/passwd"
 
 
+def test_fault_redirect_chain(origin):
+    """Each redirect leads to the next, the last to the answer."""
+    server = faulty(origin, "redirect-chain", "--redirect-hops", 2)
+    path = CHART + "MMM?range=1d"
+    for hop in (1, 2):
+        answer = server.get(path)
+        path = f"{CHART}MMM?hop={hop}"
+        assert (answer.status, answer.headers["Location"]) == (302, path)
+    assert chart_price(server.get(path).body) == "150"
+
+
+def test_fault_redirect_away(origin):
+    server = faulty(origin, "redirect-away", "--redirect-url", "http://x:1")
+    answer = server.get(CHART + "MMM?range=1d")
+    assert answer.status == 302
+    assert answer.headers["Location"] == f"http://x:1{CHART}MMM?range=1d"
+
+
+@pytest.mark.parametrize("kind", ["204", "304"])
+def test_fault_without_a_body(origin, kind):
+    answer = faulty(origin, kind).chart("MMM")
+    assert (answer.status, answer.body) == (int(kind), b"")
+
+
+def test_fault_206(origin):
+    answer = faulty(origin, "206").chart("MMM")
+    whole = origin().chart("MMM").body
+    assert answer.status == 206 and answer.body == whole[:len(whole) // 2]
+    assert answer.headers["Content-Range"] == (
+        f"bytes 0-{len(whole) // 2 - 1}/{len(whole)}")
+
+
+@pytest.mark.parametrize("kind, words", [
+    ("1xx", b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\n"
+            b"Link: </x>; rel=preload\r\n\r\nHTTP/1.1 200 OK\r\n"),
+    ("1xx-flood", b"HTTP/1.1 100 Continue\r\n\r\n" * 100000
+                  + b"HTTP/1.1 200 OK\r\n"),
+    ("header-long", b"\r\nX-Filler: " + b"x" * 1000000 + b"\r\n\r\n{"),
+    ("headers-many", b"\r\nX-Filler-99999: x\r\n\r\n{"),
+    ("encoding-wrong",
+     b"\r\nContent-Encoding: gzip\r\nConnection: close\r\n\r\n{"),
+    ("encoding-unknown", b"\r\nContent-Encoding: zebra\r\n\r\n{"),
+    ("length-bad", b"\r\nContent-Length: ten\r\n\r\n{"),
+    ("chunked-bad", b"\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n\r\n{"),
+    ("number-huge", b'"regularMarketPrice":1e200000,'),
+    ("number-tiny", b'"regularMarketPrice":1e-400,'),
+    ("number-minus-zero", b'"regularMarketPrice":-0,'),
+    ("number-nan", b'"regularMarketPrice":NaN,'),
+    ("number-infinity", b'"regularMarketPrice":-Infinity,'),
+    ("duplicate", b'"regularMarketPrice":150,"regularMarketPrice":0.01,'),
+    ("nul", b'{"odd":"a\0b",'),
+    ("bad-utf8", b'{"odd":"\xff\xfe\xc0\x80",'),
+    ("utf-16", b"\r\n\r\n\xff\xfe{\0\"\0c\0"),
+    ("deep", b'{"odd":' + b"[" * 1000000 + b"]" * 1000000 + b","),
+], ids=lambda value: value if isinstance(value, str) else "")
+def test_faults_of_bytes(origin, kind, words):
+    """What is sent holds these bytes, and other keys are answered well."""
+    server = faulty(origin, kind)
+    text = server.raw(request_for(CHART + "MMM", "Connection: close"))
+    found = words in text  # both may be of megabytes: not to be shown
+    assert found, text[:300]
+    assert server.chart("AAPL").status == 200
+
+
+def test_fault_long_tag(origin):
+    page = faulty(origin, "long-tag").get("/quote/MMM").body
+    assert page.startswith(b"<p a00000=xx") and page.index(b">") > 1_000_000
+
+
+def test_fault_huge_length(origin):
+    server = faulty(origin, "huge-length", "--huge-bytes", 3_000_000)
+    answer = server.chart("MMM")
+    assert answer.headers["Content-Length"] == "3000000"
+    assert len(answer.body) == 3_000_000
+
+
+def test_fault_gzip_bomb_nested(origin):
+    answer = faulty(origin, "gzip-bomb-nested").chart("MMM")
+    assert answer.headers.get_all("Content-Encoding") == ["gzip", "gzip"]
+    bomb = faulty(origin, "gzip-bomb").chart("MMM").body
+    assert len(answer.body) < 10_000
+    assert gzip.decompress(answer.body) == bomb
+
+
+def test_fault_length_long(origin):
+    server = faulty(origin, "length-long")
+    with pytest.raises(TimeoutError):
+        server.chart("MMM", timeout=0.3)
+    assert server.chart("AAPL").status == 200
+
+
+def test_fault_length_short(origin):
+    text = faulty(origin, "length-short").raw(
+        request_for(CHART + "MMM", "Connection: close"))
+    head, _, body = text.partition(b"\r\n\r\n")
+    assert b"\r\nContent-Length: %d\r\n" % (len(body) // 2) in head + b"\r\n"
+    json.loads(body)
+
+
+def test_fault_http_09(origin):
+    text = faulty(origin, "http-0.9").raw(request_for(CHART + "MMM"))
+    assert text == origin().chart("MMM").body
+
+
+def test_fault_close_after_head(origin):
+    text = faulty(origin, "close-after-head").raw(request_for(CHART + "MMM"))
+    assert text.startswith(b"HTTP/1.1 200") and text.endswith(b"\r\n\r\n")
+
+
+def test_fault_drip_head(origin):
+    server = faulty(origin, "drip-head", "--drip-interval", "1ms")
+    started = time.monotonic()
+    assert chart_price(server.chart("MMM").body) == "150"
+    assert time.monotonic() - started >= 1.0
+
+
+def test_fault_stale(origin):
+    """A new connection is answered, one that is used again is closed."""
+    server = faulty(origin, "stale")
+    assert server.price("MMM") == "150"
+    text = server.raw(request_for(CHART + "MMM") * 2)
+    assert text.count(b"HTTP/1.1 200 OK") == 1
+
+
 def test_fault_slow(origin):
     server = faulty(origin, "slow", "--slow", "300ms")
     started = time.monotonic()
@@ -555,7 +679,7 @@ def test_every_kind_of_fault_is_tested_here():
     kinds = re.findall(r"^  (\S+)", run("--help").stdout.partition(
         "Each KIND:\n")[2], re.MULTILINE)
     here = pathlib.Path(__file__).read_text("utf-8")
-    assert len(kinds) == 22
+    assert len(kinds) == 54
     assert [kind for kind in kinds if f'"{kind}"' not in here] == []
 
 
