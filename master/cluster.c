@@ -13,6 +13,7 @@
 #include <unistd.h>
 #include <uthash.h>
 
+#include "base/crash_point.h"
 #include "base/log.h"
 #include "ledger_calls.h"
 #include "processes.h"
@@ -28,6 +29,7 @@
 #define END_LOOK_INTERVAL (50 * USEC_PER_MSEC)
 #define LINGER_MS 500
 #define WHO "master"
+#define NO_LEASE (24 * 3600 * USEC_PER_SEC) /* as good as none, for a test */
 
 /* A node's own PUSH. */
 struct peer {
@@ -100,6 +102,10 @@ static void on_report(void *context, struct slice data)
         take_last_heartbeat(cluster, &message);
     else
         tell_core(cluster, &event);
+    if (message.type == MESSAGE_REPORT)
+        CRASH_POINT("master_after_report");
+    else if (message.type == MESSAGE_HELLO)
+        CRASH_POINT("master_after_hello");
 }
 
 static void on_tick(evutil_socket_t fd, short what, void *context)
@@ -155,6 +161,7 @@ static void on_process_exit(void *context, const char *name, bool crashed,
     event.exited.crashed = crashed;
     if (!cluster->over)
         tell_core(cluster, &event);
+    CRASH_POINT("master_after_node_exit");
 }
 
 static void end_with(struct cluster *cluster, enum cluster_end end,
@@ -268,6 +275,8 @@ static void send_message(struct cluster *cluster, struct message *message)
 {
     struct error err = ERROR_NONE;
     bool task = message->type == MESSAGE_TASK || message->type == MESSAGE_DROP;
+    if (task)
+        CRASH_POINT("master_before_task");
     struct wire_socket *socket = cluster->control;
     buffer_clear(&cluster->outgoing);
     if (task) {
@@ -286,6 +295,10 @@ static void send_message(struct cluster *cluster, struct message *message)
     else if (!wire_socket_send(socket, buffer_slice(&cluster->outgoing)))
         log_debug(WHO, "a %s for %s found no room",
                   message_type_name(message->type), message->node);
+    if (task)
+        CRASH_POINT("master_after_task");
+    else if (message->type == MESSAGE_WELCOME)
+        CRASH_POINT("master_after_welcome");
 }
 
 static void carry_out(struct cluster *cluster, struct master_effect *effect)
@@ -417,11 +430,12 @@ static int open_core(struct cluster *cluster, struct error *err)
         .nodes_expected = options->n_nodes,
         .batch_keys = options->batch_keys,
         .heartbeat = cluster->heartbeat,
-        .lease = cluster->node_lease,
+        .lease = DEFENCE_OFF("lease") ? NO_LEASE : cluster->node_lease,
         .node_wait = node_wait,
-        .speculate_after = 3 * USEC_PER_SEC,
+        .speculate_after =
+            DEFENCE_OFF("second_handout") ? NO_LEASE : 3 * USEC_PER_SEC,
         .drain_time = 800 * USEC_PER_MSEC,
-        .trust_crash = true,
+        .trust_crash = !DEFENCE_OFF("suspicion"),
     };
     cluster->core = master_core_new(&config, clock_monotonic());
     const struct ledger_callbacks callbacks = {cluster, on_ledger_event,
@@ -519,6 +533,7 @@ int cluster_run(const struct cluster_options *options,
             event_base_loop(cluster.base, EVLOOP_ONCE);
             carry_out_effects(&cluster);
         }
+        CRASH_POINT("master_before_nodes_end");
         show_progress(&cluster);
         keep_views(&cluster);
         let_nodes_end(&cluster);

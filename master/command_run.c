@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/crash_point.h"
 #include "cluster.h"
 #include "commands.h"
 #include "context.h"
@@ -115,10 +116,12 @@ static int write_run(struct run *run, const char *settings, struct error *err)
     if (ledger_run_begin(context->ledger, &spec, &run->number, &run->epoch,
                          err))
         return (int)err->code;
+    CRASH_POINT("master_after_run_row");
     if (plan_write(&plan, context->ledger, run->number, err)) {
         ledger_run_rollback(context->ledger);
         return (int)err->code;
     }
+    CRASH_POINT("master_after_root_batches");
     if (!context->options->dry_run)
         return ledger_run_commit(context->ledger, err);
     ledger_run_rollback(context->ledger);
@@ -225,6 +228,7 @@ static int take_run(struct run *run)
         return context_complain(context, &err);
     if ((status = take_when_free(run, &row)))
         return status;
+    CRASH_POINT("master_after_take");
     run->epoch = row.epoch;
     run->resumed = true;
     run->key_limit = row.key_limit;
@@ -444,11 +448,14 @@ static int finish(struct run *run)
         .nodes_wanted = run->n_nodes,
     };
     progress_end(run->progress, now, &state);
-    if (ledger_run_end(context->ledger, run->number, run->epoch,
-                       summary.run.state, &err)) {
+    CRASH_POINT("master_before_end");
+    int64_t epoch = DEFENCE_OFF("epoch") ? summary.run.epoch : run->epoch;
+    if (ledger_run_end(context->ledger, run->number, epoch, summary.run.state,
+                       &err)) {
         context_complain(context, &err);
         summary.exit_status = EXIT_NOT_FINISHED;
     }
+    CRASH_POINT("master_after_end");
     return print_summary(run, &summary);
 }
 
@@ -470,6 +477,7 @@ static void set_log(const struct run *run)
 
 static int go(struct run *run)
 {
+    CRASH_POINT("master_before_work");
     int status = work(run);
     return status ? status : finish(run);
 }

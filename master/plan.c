@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "base/crash_point.h"
 #include "base/log.h"
 #include "pipeline/spell.h"
 #include "pipeline/template.h"
@@ -43,6 +44,7 @@ static int flush(struct filler *filler, struct error *err)
         .keys = filler->keys,
         .n_keys = filler->n,
     };
+    CRASH_POINT("master_before_keys_batch");
     int status = ledger_run_add_batch(filler->ledger, filler->run, &batch, err);
     filler->n = 0;
     arena_reset(&filler->arena);
@@ -342,6 +344,7 @@ static int plan_list(struct ledger *ledger, int64_t run,
 {
     struct closing_child batch = {
         .worker = worker->index, .queue = -1, .keys = &key, .n_keys = 1};
+    CRASH_POINT("master_before_list_batch");
     return ledger_run_add_batch(ledger, run, &batch, err);
 }
 

@@ -17,6 +17,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "base/crash_point.h"
 #include "base/log.h"
 #include "core/node_core.h"
 #include "run.h"
@@ -107,6 +108,7 @@ static void take_welcome(struct node *node, const struct message *message)
     } else {
         run_free(&fresh);
     }
+    CRASH_POINT("after_welcome");
 }
 
 static bool is_for_me(const struct node *node, const struct message *message)
@@ -131,6 +133,8 @@ static void take_message(struct node *node, struct slice data)
     }
     struct node_event event = {.type = NODE_EVENT_MESSAGE, .message = &message};
     tell_core(node, &event);
+    if (message.type == MESSAGE_TASK)
+        CRASH_POINT("after_task");
 }
 
 static void on_task(void *context, struct slice data)
@@ -199,6 +203,8 @@ static void send_message(struct node *node, struct message *message)
 {
     if (message->type == MESSAGE_HEARTBEAT)
         add_process_counters(node, &message->heartbeat);
+    else if (message->type == MESSAGE_BYE)
+        CRASH_POINT("before_bye");
     struct error err = ERROR_NONE;
     buffer_clear(&node->outgoing);
     if (message_encode(message, &node->outgoing, &err))
@@ -206,6 +212,10 @@ static void send_message(struct node *node, struct message *message)
     else if (!wire_socket_send(node->reports, buffer_slice(&node->outgoing)))
         log_debug(node->options->name, "a %s found no room",
                   message_type_name(message->type));
+    if (message->type == MESSAGE_REPORT)
+        CRASH_POINT("after_report");
+    else if (message->type == MESSAGE_HEARTBEAT)
+        CRASH_POINT("after_heartbeat");
 }
 
 static int connect_tasks(struct node *node, const char *endpoint,

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/crash_point.h"
 #include "extract.h"
 #include "fetch.h"
 #include "query.h"
@@ -52,6 +53,7 @@ static void extract(struct run *run, const struct worker *worker,
     struct extractor *extractor = run->extractors[worker->index];
     if (worker_class_is_fetcher(worker->class)) {
         fetched->outcome = FETCH_RECORD;
+        CRASH_POINT_KEY("extract", body.data, body.len);
         extract_fields(extractor, body, fields, result);
         fetched->fields = fields;
         return;
@@ -70,6 +72,7 @@ static void on_fetched(void *context, uint64_t id,
     struct run *run = context;
     const struct worker *worker = worker_of(answer->request);
     struct slice fields[PIPELINE_FIELDS_MAX];
+    CRASH_POINT("after_fetch");
     struct extract_result result = {.reason = answer->reason};
     struct fetched fetched = {.fetch = id,
                               .http_status = answer->http_status,
@@ -89,6 +92,7 @@ static void on_fetched(void *context, uint64_t id,
         fetched.detail = slice_of(result.detail);
     }
     tell_fetched(run, &fetched);
+    CRASH_POINT("after_extract");
 }
 
 static void on_queried(void *context, uint64_t id,
@@ -115,6 +119,7 @@ static void on_closed(void *context, uint64_t id,
     event.closed.closing = id;
     event.closed.result = *result;
     run->callbacks.on_event(run->callbacks.context, &event);
+    CRASH_POINT("after_close_before_report");
 }
 
 static void on_dropped(void *context, uint64_t id)
@@ -151,6 +156,7 @@ void run_start(struct run *run, const struct node_effect *effect)
 {
     const struct worker *worker = effect->start.worker;
     struct error err = ERROR_NONE;
+    CRASH_POINT("before_fetch");
     int status =
         worker->class == CLASS_SQL
             ? queries_start(run->queries, effect->start.fetch, worker,
@@ -175,6 +181,7 @@ void run_cancel(struct run *run, uint64_t fetch)
 void run_close(struct run *run, const struct node_effect *effect)
 {
     struct error err = ERROR_NONE;
+    CRASH_POINT("before_close");
     if (store_submit(run->store, effect->close.id, effect->close.closing,
                      &err)) {
         run->callbacks.on_note(run->callbacks.context, err.text);

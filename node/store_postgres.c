@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <utlist.h>
 
+#include "base/crash_point.h"
 #include "base/log.h"
 #include "connecting.h"
 #include "ledger/ledger.h"
@@ -222,6 +223,7 @@ static void take_result(struct connection *connection, PGresult *result)
         PQclear(result);
         DL_DELETE(connection->units, unit);
         connection->n_units--;
+        CRASH_POINT("postgres_after_commit_before_answer");
         settle(connection->store, unit);
         return;
     case PGRES_TUPLES_OK:
@@ -353,8 +355,10 @@ static void send_unit(struct connection *connection, struct unit *unit)
     connection->n_units++;
     bool sent = unit->ask ? send_ask(connection, unit)
                           : send_closing(connection, unit, &err);
-    if (sent && PQpipelineSync(connection->pq) && flush(connection))
+    if (sent && PQpipelineSync(connection->pq) && flush(connection)) {
+        CRASH_POINT("postgres_in_close");
         return;
+    }
     connection_lost(connection);
     if (err.code != ERR_NONE && error_code_kind(err.code) != ERROR_RETRY)
         give_up(store, err.text);
@@ -431,6 +435,7 @@ static void on_connected(void *context, PGconn *pq, const struct error *err)
     connection->pq = pq;
     connection->pause = 0;
     connection->state = CONNECTION_READY;
+    CRASH_POINT("postgres_after_connect");
     watch(connection, EV_READ);
     if (!store->paused)
         back(store);

@@ -105,15 +105,17 @@ void crash_point_pass(const char *name)
     }
 }
 
-void crash_point_pass_key(const char *name, const char *key, size_t len)
+void crash_point_pass_key(const char *name, const char *data, size_t len)
 {
     pthread_once(&once, read_environment);
     for (size_t i = 0; i < n_entries; i++) {
         const struct entry *entry = &entries[i];
-        if (strlen(entry->key) != len || len == 0 ||
-            memcmp(entry->key, key, len) != 0 || strcmp(entry->name, name) != 0)
+        char quoted[NAME_BYTES + 2];
+        if (!entry->key[0] || strcmp(entry->name, name) != 0)
             continue;
-        signal(SIGSEGV, SIG_DFL);
+        int quoted_len = snprintf(quoted, sizeof quoted, "\"%s\"", entry->key);
+        if (!memmem(data, len, quoted, (size_t)quoted_len))
+            continue;
         kill(getpid(), SIGSEGV);
         pause();
     }
