@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "base/process.h"
 #include "commands.h"
 
 static const struct command commands[] = {
@@ -66,6 +67,7 @@ static void raise_descriptor_limit(void)
 
 int main(int argc, char **argv)
 {
+    process_harden();
     const char *name = argc > 1 ? argv[1] : "";
     if (!strcmp(name, "--version")) {
         puts("windrow " WINDROW_VERSION);

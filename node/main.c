@@ -2,7 +2,8 @@
  * main.c: the program `windrow-node`.
  *
  * What a process must do first, before threads and sockets: end with its
- * parent, raise or set its limits; then one node (node.c).
+ * parent, raise or set its limits, give up what it does not need; then one
+ * node (node.c).
  */
 #include <errno.h>
 #include <getopt.h>
@@ -152,8 +153,20 @@ static bool end_with_parent(long parent)
                            getppid() == (pid_t)parent);
 }
 
+static void limit_bytes(__rlimit_resource_t resource,
+                        const struct settings *settings, const char *name)
+{
+    int64_t bytes;
+    const char *text = settings_get(settings, name);
+    if (text && parse_bytes(text, &bytes) && bytes > 0) {
+        const struct rlimit limit = {(rlim_t)bytes, (rlim_t)bytes};
+        setrlimit(resource, &limit);
+    }
+}
+
 /* As many descriptors as we may have; at most so much memory, beyond which
- * allocations fail and the node drops what it holds. */
+ * allocations fail and the node drops what it holds; files of at most so many
+ * bytes, beyond which writing fails as on a full disk (SIGXFSZ is ignored). */
 static void set_limits(const struct settings *settings)
 {
     struct rlimit limit;
@@ -161,16 +174,61 @@ static void set_limits(const struct settings *settings)
         limit.rlim_cur = limit.rlim_max;
         setrlimit(RLIMIT_NOFILE, &limit);
     }
+    limit_bytes(RLIMIT_FSIZE, settings, "WINDROW_NODE_FILE");
 #ifndef WINDROW_SANITIZED /* whose shadow memory counts as ours */
-    int64_t bytes;
-    const char *memory = settings_get(settings, "WINDROW_NODE_MEMORY");
-    if (memory && parse_bytes(memory, &bytes) && bytes > 0) {
-        limit = (struct rlimit){(rlim_t)bytes, (rlim_t)bytes};
-        setrlimit(RLIMIT_DATA, &limit);
-    }
-#else
-    (void)settings;
+    limit_bytes(RLIMIT_DATA, settings, "WINDROW_NODE_MEMORY");
 #endif
+}
+
+/* The store's folder, if it is SQLite's, and what WINDROW_NODE_WRITES names.
+ */
+static int name_places(const struct settings *settings,
+                       struct confinement *confinement, struct error *err)
+{
+    static const char sqlite[] = "sqlite:";
+    struct buffer url = BUFFER_EMPTY;
+    int status = settings_database_url(settings, &url, err);
+    if (!status && !strncmp(buffer_text(&url), sqlite, sizeof sqlite - 1)) {
+        status = confine_allow(confinement, url.data + sizeof sqlite - 1, err);
+        if (!status) /* where SQLite may spill what it sorts */
+            setenv("SQLITE_TMPDIR", confinement->places[0], 0);
+    }
+    buffer_free(&url);
+    char text[SETTINGS_VALUE_BYTES_MAX] = "", *rest = text, *place;
+    const char *more = settings_get(settings, "WINDROW_NODE_WRITES");
+    snprintf(text, sizeof text, "%s", more ? more : "");
+    while (!status && (place = strsep(&rest, ":")))
+        if (*place)
+            status = confine_allow(confinement, place, err);
+    return status;
+}
+
+static int give_up_the_rest(const struct node_options *node)
+{
+    static struct confinement confinement; /* too large for the stack */
+    struct confined confined;
+    struct error err = ERROR_NONE;
+    const char *wanted = settings_get(node->settings, "WINDROW_CONFINE");
+    if (!strcmp(wanted, "no")) {
+        log_debug(node->name, "not confined: WINDROW_CONFINE=no");
+        return 0;
+    }
+    if (name_places(node->settings, &confinement, &err)) {
+        log_error(node->name, "%s", err.text);
+        return EXIT_USAGE;
+    }
+    confine(&confinement, &confined);
+    if (!confined.landlock && confinement.n_places)
+        log_info(node->name, "this kernel has no Landlock: files outside the "
+                             "store can be written");
+    if (!confined.seccomp)
+        log_info(node->name, "this kernel has no seccomp filters: system "
+                             "calls are not restricted");
+    log_debug(node->name, "confined: Landlock %d, seccomp %s, writes to %s%s",
+              confined.landlock, confined.seccomp ? "yes" : "no",
+              confinement.n_places ? confinement.places[0] : "no file",
+              confinement.n_places > 1 ? " and others" : "");
+    return 0;
 }
 
 static void set_log(const struct arguments *arguments)
@@ -203,6 +261,7 @@ static int start(const struct node_options *node)
 
 int main(int argc, char **argv)
 {
+    process_harden();
     struct arguments arguments = {.node = {.core = -1}};
     arguments.node.settings = settings_new();
     if (!arguments.node.settings)

@@ -6,7 +6,9 @@
  */
 #include "pipeline/settings.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/log.h"
@@ -98,6 +100,15 @@ int settings_check(const struct settings *settings, struct error *err)
                          "WINDROW_LOG_LEVEL is '%.60s'; debug, info, warn or "
                          "error is allowed",
                          level);
+    const char *confine = settings_get(settings, "WINDROW_CONFINE");
+    if (*confine && strcmp(confine, "yes") && strcmp(confine, "no"))
+        return error_set(err, ERR_SETTING,
+                         "WINDROW_CONFINE is '%.60s'; yes or no is allowed",
+                         confine);
+    const char *ca_file = settings_get(settings, "WINDROW_CA_FILE");
+    if (ca_file && *ca_file && access(ca_file, R_OK))
+        return error_set(err, ERR_SETTING, "WINDROW_CA_FILE: %.200s: %s",
+                         ca_file, strerror(errno));
     if (settings_get_integer(settings, "WINDROW_HEARTBEAT", &heartbeat, err) ||
         settings_get_integer(settings, "WINDROW_LEASE", &lease, err))
         return (int)err->code;

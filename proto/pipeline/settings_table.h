@@ -40,9 +40,15 @@ enum setting_type { SETTING_TEXT, SETTING_DURATION, SETTING_BYTES };
     X("WINDROW_BATCH_TIME", SETTING_DURATION, "60s", "1s", "1h", false,        \
       "how long a node works on a batch; keys that do not fit become a child " \
       "batch")                                                                 \
+    X("WINDROW_CA_FILE", SETTING_TEXT, NULL, NULL, NULL, false,                \
+      "certificates (PEM) of the authorities that are trusted over https, "    \
+      "instead of the system's")                                               \
     X("WINDROW_CLOSE_AFTER", SETTING_DURATION, "2s", "100ms", "10m", false,    \
       "a batch whose slow keys made no progress for so long closes early; "    \
       "they become a child batch")                                             \
+    X("WINDROW_CONFINE", SETTING_TEXT, "yes", NULL, NULL, false,               \
+      "whether a node gives up what it does not need (docs/security.md); no "  \
+      "is for debugging")                                                      \
     X("WINDROW_CONTACT", SETTING_TEXT, NULL, NULL, NULL, false,                \
       "how a site's operators reach you (a mail address or URL); part of the " \
       "User-Agent where a pipeline says so")                                   \
@@ -58,8 +64,13 @@ enum setting_type { SETTING_TEXT, SETTING_DURATION, SETTING_BYTES };
       "least level that is logged: debug, info, warn or error")                \
     X("WINDROW_MASTER_LEASE", SETTING_DURATION, "10s", "1s", "10m", false,     \
       "how long a run belongs to a master that does not renew it")             \
+    X("WINDROW_NODE_FILE", SETTING_BYTES, "1024GiB", "1MiB", "1048576GiB",     \
+      false, "largest file that a node may write: its SQLite store")           \
     X("WINDROW_NODE_MEMORY", SETTING_BYTES, "1GiB", "64MiB", "1024GiB", false, \
       "memory limit of each node")                                             \
+    X("WINDROW_NODE_WRITES", SETTING_TEXT, NULL, NULL, NULL, false,            \
+      "folders, parted by colons, in which a node may write besides that of "  \
+      "an SQLite store: those of other SQLite files that it reads")            \
     X("WINDROW_NODE_WAIT", SETTING_DURATION, "60s", "1s", "1d", false,         \
       "how long a run waits for a first or a lost last node before it ends "   \
       "(resumable)")                                                           \

@@ -466,9 +466,9 @@ static void test_defaults(void **state)
 {
     struct fixture *f = *state;
     static const char *const numbers[] = {
-        "WINDROW_BATCH_TIME",  "WINDROW_CLOSE_AFTER", "WINDROW_DATABASE_WAIT",
-        "WINDROW_HEARTBEAT",   "WINDROW_LEASE",       "WINDROW_MASTER_LEASE",
-        "WINDROW_NODE_MEMORY", "WINDROW_NODE_WAIT"};
+        "WINDROW_BATCH_TIME", "WINDROW_CLOSE_AFTER", "WINDROW_DATABASE_WAIT",
+        "WINDROW_HEARTBEAT",  "WINDROW_LEASE",       "WINDROW_MASTER_LEASE",
+        "WINDROW_NODE_FILE",  "WINDROW_NODE_MEMORY", "WINDROW_NODE_WAIT"};
     int64_t value;
 
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
