@@ -16,6 +16,7 @@
 #include "base/crash_point.h"
 #include "base/log.h"
 #include "ledger_calls.h"
+#include "loop/health.h"
 #include "processes.h"
 #include "socket_folder.h"
 #include "wire/endpoint.h"
@@ -52,6 +53,7 @@ struct cluster {
     struct ledger_calls *calls;
     struct processes *processes;
     struct event *tick, *progress, *signals[2];
+    struct health *health;
     struct arena message_arena;
     struct buffer outgoing;
     usec_t lease, batch_time, close_after, database_wait, node_lease, heartbeat;
@@ -384,7 +386,10 @@ static int open_loop(struct cluster *cluster, struct error *err)
     if (!cluster->tick || !cluster->progress ||
         event_add(cluster->progress, &interval))
         return error_set(err, ERR_MEMORY, "no memory for an event loop");
-    return 0;
+    const char *path =
+        settings_get(cluster->options->settings, "WINDROW_HEALTH_FILE");
+    return health_open(path, &cluster->health, err) ||
+           health_start(cluster->health, cluster->base, err);
 }
 
 static int open_sockets(struct cluster *cluster, struct error *err)
@@ -498,6 +503,7 @@ static void close_cluster(struct cluster *cluster)
     for (int i = 0; i < 2; i++)
         if (cluster->signals[i])
             event_free(cluster->signals[i]);
+    health_free(&cluster->health);
     if (cluster->base)
         event_base_free(cluster->base);
     arena_free(&cluster->message_arena);

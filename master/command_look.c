@@ -8,6 +8,7 @@
 
 #include "commands.h"
 #include "context.h"
+#include "loop/health.h"
 
 #define RUNS_SHOWN_MAX 1000
 
@@ -28,6 +29,17 @@ int command_check(const struct options *options)
     }
     context_free(&context);
     return status;
+}
+
+/* ---- healthy ---- */
+
+int command_healthy(const struct options *options)
+{
+    struct error err = ERROR_NONE;
+    if (!health_check(options->argument, &err))
+        return 0;
+    fprintf(stderr, "windrow: %s\n", err.text);
+    return 1;
 }
 
 /* ---- runs ---- */

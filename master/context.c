@@ -48,7 +48,9 @@ int context_settings(struct context *context, const struct options *options,
 {
     *context = (struct context){.options = options};
     struct error err = ERROR_NONE;
-    if (options->store && setenv("DATABASE_URL", options->store, 1))
+    if ((options->store && setenv("DATABASE_URL", options->store, 1)) ||
+        (options->health_file &&
+         setenv("WINDROW_HEALTH_FILE", options->health_file, 1)))
         error_set(&err, ERR_MEMORY, "no memory for settings");
     else if (!(context->settings = settings_new()))
         error_set(&err, ERR_MEMORY, "no memory for settings");

@@ -28,6 +28,9 @@ static const struct command commands[] = {
      command_runs},
     {"failures", "RUN", "List the keys of a run that failed, and why", NULL,
      command_failures},
+    {"healthy", "FILE", "Say whether the process that touches FILE lives",
+     "FILE is its --health-file. Exit status: 0 it does, 1 it does not.\n",
+     command_healthy},
     {"settings", "[help|sample|markdown]",
      "Explain the settings, or print a sample .env", NULL, command_settings},
 };

@@ -17,6 +17,7 @@ enum option_id {
     OPTION_ENV,
     OPTION_FORCE,
     OPTION_FORMAT,
+    OPTION_HEALTH_FILE,
     OPTION_HELP,
     OPTION_LIMIT,
     OPTION_LOG_FORMAT,
@@ -46,6 +47,8 @@ static const struct {
     {"format", OPTION_FORMAT, "text|json", " run resume runs failures ",
      "of what is printed on standard output"},
     {"help", OPTION_HELP, NULL, NULL, "this text"},
+    {"health-file", OPTION_HEALTH_FILE, "FILE", " run resume ",
+     "touch FILE each second, as WINDROW_HEALTH_FILE"},
     {"limit", OPTION_LIMIT, "N", " run ",
      "take only the first N keys of each source"},
     {"log-format", OPTION_LOG_FORMAT, "text|json", " run resume ",
@@ -191,6 +194,13 @@ static const char *take(struct options *options, int id, const char *value)
         options->force = true;
         return NULL;
     }
+    case OPTION_HEALTH_FILE:
+        options->health_file = value;
+        return NULL;
+    case OPTION_NAME:
+        options->name = value;
+        return is_run_name(value) ? NULL
+                                  : "1 to 100 printable ASCII characters";
 }
 
 static bool bad_usage(const struct command *command, int *ret_status,

@@ -36,6 +36,7 @@ struct options {
     const char *argument; /* the pipeline or the run; NULL: none given */
     const char *store;
     const char *env_files[ENV_FILES_MAX];
+    const char *health_file;
     size_t n_env_files;
     const char *summary;
     int scale; /* SCALE_AUTO: one a core */

@@ -16,11 +16,15 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/process.h"
+#include "confine.h"
+#include "loop/health.h"
 #include "node.h"
 #include "wire/message.h"
 
 #define EXIT_USAGE 2
 
+#define EXIT_UNHEALTHY 1
 static const char usage[] =
     "Usage: windrow-node --connect PLACE [OPTION]...\n"
     "Fetch, extract and store, for the master at PLACE. `windrow run` starts\n"
@@ -34,6 +38,9 @@ static const char usage[] =
     "  --parent PID       end when this process, the parent, ends\n"
     "  --log-format text|json\n"
     "  --help, --version\n"
+    "  --health-file FILE touch FILE each second, as WINDROW_HEALTH_FILE\n"
+    "  --healthy FILE     only say whether the node that touches FILE lives:\n"
+    "                     exit status 0 it does, 1 it does not\n"
     "\n"
     "Exit status: 0 done or told to stop, 2 bad usage, 4 could not go on.\n"
     "DATABASE_URL and the other settings: see `windrow settings`.\n";
@@ -43,6 +50,7 @@ struct arguments {
     long parent;
     enum log_format log_format;
     char default_name[NODE_NAME_BYTES];
+    const char *health_file;
 };
 
 enum option_id {
@@ -53,6 +61,8 @@ enum option_id {
     OPTION_PARENT,
     OPTION_LOG_FORMAT,
     OPTION_HELP,
+    OPTION_HEALTH_FILE,
+    OPTION_HEALTHY,
     OPTION_VERSION,
 };
 
@@ -64,6 +74,8 @@ static const struct option options[] = {
     {"parent", required_argument, NULL, OPTION_PARENT},
     {"log-format", required_argument, NULL, OPTION_LOG_FORMAT},
     {"help", no_argument, NULL, OPTION_HELP},
+    {"health-file", required_argument, NULL, OPTION_HEALTH_FILE},
+    {"healthy", required_argument, NULL, OPTION_HEALTHY},
     {"version", no_argument, NULL, OPTION_VERSION},
     {NULL, 0, NULL, 0},
 };
@@ -123,6 +135,14 @@ static int take_option(int id, struct arguments *arguments)
             strcmp(optarg, "json") ? LOG_FORMAT_TEXT : LOG_FORMAT_JSON;
         return 0;
     case OPTION_HELP:
+    case OPTION_HEALTH_FILE:
+        arguments->health_file = optarg;
+        return 0;
+    case OPTION_HEALTHY:
+        if (!health_check(optarg, &err))
+            return -1;
+        fprintf(stderr, "windrow-node: %s\n", err.text);
+        return EXIT_UNHEALTHY;
         fputs(usage, stdout);
         return -1;
     case OPTION_VERSION:
@@ -250,6 +270,19 @@ static void name_default(struct arguments *arguments)
 }
 
 static int start(const struct node_options *node)
+/* The setting, which a local node has from its master, means the master's. */
+static int open_health_file(struct arguments *arguments)
+{
+    struct error err = ERROR_NONE;
+    const char *path = arguments->health_file;
+    if (!path && !arguments->parent)
+        path = settings_get(arguments->node.settings, "WINDROW_HEALTH_FILE");
+    if (!health_open(path, &arguments->node.health, &err))
+        return 0;
+    log_error(arguments->node.name, "%s", err.text);
+    return EXIT_USAGE;
+}
+
 {
     struct error err = ERROR_NONE;
     if (settings_export_libpq(node->settings, &err)) {
@@ -272,9 +305,12 @@ int main(int argc, char **argv)
         signal(SIGPIPE, SIG_IGN);
         set_log(&arguments);
         set_limits(arguments.node.settings);
-        if (end_with_parent(arguments.parent))
+        if (end_with_parent(arguments.parent) &&
+            !(status = open_health_file(&arguments)) &&
+            !(status = give_up_the_rest(&arguments.node)))
             status = start(&arguments.node);
     }
     settings_free(&arguments.node.settings);
     return status < 0 ? 0 : status;
+    health_free(&arguments.node.health);
 }

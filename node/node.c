@@ -20,6 +20,7 @@
 #include "base/crash_point.h"
 #include "base/log.h"
 #include "core/node_core.h"
+#include "loop/health.h"
 #include "run.h"
 #include "turn.h"
 #include "wire/endpoint.h"
@@ -327,7 +328,7 @@ static int open_loop(struct node *node, struct error *err)
         if (!node->signals[i] || evsignal_add(node->signals[i], NULL))
             return error_set(err, ERR_MEMORY, "no memory for an event loop");
     }
-    return 0;
+    return health_start(node->options->health, node->base, err);
 }
 
 /* Larger than that of any former process of the same name: the wall clock in
@@ -372,6 +373,7 @@ static void close_node(struct node *node)
             event_free(node->signals[i]);
     if (node->tick)
         event_free(node->tick);
+    health_stop(node->options->health);
     if (node->base)
         event_base_free(node->base);
     arena_free(&node->message_arena);

@@ -12,10 +12,11 @@
 #include "pipeline/settings.h"
 
 struct node_options {
-    const char *name;    /* identity in the cluster */
-    const char *connect; /* where the cluster is: endpoint.h */
-    int core;            /* this process is pinned to it; -1: it is not */
-    bool serve;          /* go on after a run's end */
+    const char *name;      /* identity in the cluster */
+    const char *connect;   /* where the cluster is: endpoint.h */
+    int core;              /* this process is pinned to it; -1: it is not */
+    bool serve;            /* go on after a run's end */
+    struct health *health; /* NULL: none; its owner is who fills this */
     struct settings *settings;
 };
 

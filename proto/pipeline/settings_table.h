@@ -55,6 +55,9 @@ enum setting_type { SETTING_TEXT, SETTING_DURATION, SETTING_BYTES };
     X("WINDROW_DATABASE_WAIT", SETTING_DURATION, "10m", "1s", "7d", false,     \
       "how long an unreachable database is waited for before the run ends "    \
       "(resumable)")                                                           \
+    X("WINDROW_HEALTH_FILE", SETTING_TEXT, NULL, NULL, NULL, false,            \
+      "a file that is touched each second while the loop turns; windrow "      \
+      "healthy FILE looks at it")                                              \
     X("WINDROW_HEARTBEAT", SETTING_DURATION, "1s", "10ms", "1m", false,        \
       "how often a node says that it lives and what it holds")                 \
     X("WINDROW_LEASE", SETTING_DURATION, "3s", "100ms", "10m", false,          \
