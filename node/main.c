@@ -20,11 +20,12 @@
 #include "confine.h"
 #include "loop/health.h"
 #include "node.h"
+#include "pipeline/settings.h"
 #include "wire/message.h"
 
 #define EXIT_USAGE 2
-
 #define EXIT_UNHEALTHY 1
+
 static const char usage[] =
     "Usage: windrow-node --connect PLACE [OPTION]...\n"
     "Fetch, extract and store, for the master at PLACE. `windrow run` starts\n"
@@ -37,10 +38,10 @@ static const char usage[] =
     "  --core N           say that this process is pinned to core N\n"
     "  --parent PID       end when this process, the parent, ends\n"
     "  --log-format text|json\n"
-    "  --help, --version\n"
     "  --health-file FILE touch FILE each second, as WINDROW_HEALTH_FILE\n"
     "  --healthy FILE     only say whether the node that touches FILE lives:\n"
     "                     exit status 0 it does, 1 it does not\n"
+    "  --help, --version\n"
     "\n"
     "Exit status: 0 done or told to stop, 2 bad usage, 4 could not go on.\n"
     "DATABASE_URL and the other settings: see `windrow settings`.\n";
@@ -49,8 +50,8 @@ struct arguments {
     struct node_options node;
     long parent;
     enum log_format log_format;
-    char default_name[NODE_NAME_BYTES];
     const char *health_file;
+    char default_name[NODE_NAME_BYTES];
 };
 
 enum option_id {
@@ -60,9 +61,9 @@ enum option_id {
     OPTION_CORE,
     OPTION_PARENT,
     OPTION_LOG_FORMAT,
-    OPTION_HELP,
     OPTION_HEALTH_FILE,
     OPTION_HEALTHY,
+    OPTION_HELP,
     OPTION_VERSION,
 };
 
@@ -73,9 +74,9 @@ static const struct option options[] = {
     {"core", required_argument, NULL, OPTION_CORE},
     {"parent", required_argument, NULL, OPTION_PARENT},
     {"log-format", required_argument, NULL, OPTION_LOG_FORMAT},
-    {"help", no_argument, NULL, OPTION_HELP},
     {"health-file", required_argument, NULL, OPTION_HEALTH_FILE},
     {"healthy", required_argument, NULL, OPTION_HEALTHY},
+    {"help", no_argument, NULL, OPTION_HELP},
     {"version", no_argument, NULL, OPTION_VERSION},
     {NULL, 0, NULL, 0},
 };
@@ -134,7 +135,6 @@ static int take_option(int id, struct arguments *arguments)
         arguments->log_format =
             strcmp(optarg, "json") ? LOG_FORMAT_TEXT : LOG_FORMAT_JSON;
         return 0;
-    case OPTION_HELP:
     case OPTION_HEALTH_FILE:
         arguments->health_file = optarg;
         return 0;
@@ -143,6 +143,7 @@ static int take_option(int id, struct arguments *arguments)
             return -1;
         fprintf(stderr, "windrow-node: %s\n", err.text);
         return EXIT_UNHEALTHY;
+    case OPTION_HELP:
         fputs(usage, stdout);
         return -1;
     case OPTION_VERSION:
@@ -269,7 +270,6 @@ static void name_default(struct arguments *arguments)
     arguments->node.name = arguments->default_name;
 }
 
-static int start(const struct node_options *node)
 /* The setting, which a local node has from its master, means the master's. */
 static int open_health_file(struct arguments *arguments)
 {
@@ -283,6 +283,7 @@ static int open_health_file(struct arguments *arguments)
     return EXIT_USAGE;
 }
 
+static int start(const struct node_options *node)
 {
     struct error err = ERROR_NONE;
     if (settings_export_libpq(node->settings, &err)) {
@@ -303,6 +304,7 @@ int main(int argc, char **argv)
     int status = parse_arguments(argc, argv, &arguments);
     if (status == 0) {
         signal(SIGPIPE, SIG_IGN);
+        signal(SIGXFSZ, SIG_IGN);
         set_log(&arguments);
         set_limits(arguments.node.settings);
         if (end_with_parent(arguments.parent) &&
@@ -310,7 +312,7 @@ int main(int argc, char **argv)
             !(status = give_up_the_rest(&arguments.node)))
             status = start(&arguments.node);
     }
+    health_free(&arguments.node.health);
     settings_free(&arguments.node.settings);
     return status < 0 ? 0 : status;
-    health_free(&arguments.node.health);
 }
