@@ -24,6 +24,7 @@
 #define FETCH_BUFFER_KEEP                                                      \
     (64 * 1024) /* a larger body's memory is given back                        \
                  */
+#define FETCH_HEAD_BYTES_MAX (128 * 1024) /* browsers take 256 KB at most */
 #define FETCH_DETAIL_BYTES 200
 
 struct fetch_pool;

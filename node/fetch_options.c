@@ -1,9 +1,9 @@
 /*
  * fetch_options.c: see fetch_options.h.
  *
- * Nothing that a server sends is trusted: its body is counted after decoding
- * (libcurl 7.88's own limit is not enough), its redirects are only reported,
- * its Retry-After is cut.
+ * Nothing that a server sends is trusted: its head is counted, its body too,
+ * after decoding (libcurl 7.88's own limit is not enough), its redirects are
+ * only reported, its Retry-After is cut.
  */
 #include "fetch_options.h"
 
@@ -18,6 +18,16 @@
 
 #define RECEIVE_BYTES 16384 /* libcurl's buffer for each transfer */
 #define IDLE_SECONDS_MAX 50 /* below the idle limits of common servers */
+
+/* The head is counted as the body is: of no answer, with all that come before
+ * it (1xx), does it exceed FETCH_HEAD_BYTES_MAX. */
+static size_t on_header(char *data, size_t size, size_t n, void *context)
+{
+    (void)data;
+    struct transfer *transfer = context;
+    transfer->head_bytes += size * n;
+    return transfer->head_bytes <= FETCH_HEAD_BYTES_MAX ? size * n : 0;
+}
 
 static size_t on_body(char *data, size_t size, size_t n, void *context)
 {
@@ -139,6 +149,8 @@ bool transfer_options(struct transfer *transfer, CURL *easy,
     transfer->request = request;
     SET(CURLOPT_WRITEFUNCTION, on_body);
     SET(CURLOPT_WRITEDATA, transfer);
+    SET(CURLOPT_HEADERFUNCTION, on_header);
+    SET(CURLOPT_HEADERDATA, transfer);
     SET(CURLOPT_OPENSOCKETFUNCTION, on_open);
     SET(CURLOPT_OPENSOCKETDATA, transfer);
     SET(CURLOPT_PREREQFUNCTION, on_connection);
@@ -159,9 +171,21 @@ bool transfer_options(struct transfer *transfer, CURL *easy,
 void transfer_begin(struct transfer *transfer)
 {
     buffer_clear(&transfer->body);
+    transfer->head_bytes = 0;
     transfer->too_large = false;
     transfer->denied = false;
     transfer->out_of_memory = false;
+}
+
+/* libcurl 7.88 calls it out of memory when a line exceeds its 100 KB. */
+static bool head_too_large(const struct transfer *transfer, CURL *easy,
+                           CURLcode code)
+{
+    curl_off_t first_byte = 0;
+    curl_easy_getinfo(easy, CURLINFO_STARTTRANSFER_TIME_T, &first_byte);
+    return transfer->head_bytes > FETCH_HEAD_BYTES_MAX ||
+           (code == CURLE_OUT_OF_MEMORY && first_byte > 0 &&
+            transfer->body.len == 0);
 }
 
 static enum reason reason_of_code(const struct transfer *transfer,
@@ -191,19 +215,21 @@ static enum reason reason_of_code(const struct transfer *transfer,
     case CURLE_FILESIZE_EXCEEDED:
         return REASON_TOO_LARGE;
     case CURLE_URL_MALFORMAT:
-    case CURLE_UNSUPPORTED_PROTOCOL:
         return REASON_BAD_KEY;
     case CURLE_OUT_OF_MEMORY:
     case CURLE_FAILED_INIT:
         return REASON_INTERNAL;
-    default: /* PARTIAL_FILE, RECV_ERROR, GOT_NOTHING, BAD_CONTENT_ENCODING, …
-              */
+    /* PARTIAL_FILE, RECV_ERROR, GOT_NOTHING, BAD_CONTENT_ENCODING, and, since
+     * only http and https are asked for, UNSUPPORTED_PROTOCOL: no HTTP. */
+    default:
         return REASON_CUT;
     }
 }
 
 static enum reason reason_of_status(long status, bool retry_after)
 {
+    if (status == 206) /* a part, which was not asked for */
+        return REASON_STATUS_RETRY;
     if (status >= 200 && status < 300)
         return REASON_NONE;
     if (status == 404 || status == 410)
@@ -234,10 +260,13 @@ void transfer_answer(struct transfer *transfer, CURL *easy, CURLcode code,
     long status = 0;
     curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
     answer->http_status = (int)status;
+    bool head = code != CURLE_OK && head_too_large(transfer, easy, code);
     if (code != CURLE_OK) {
-        answer->reason = reason_of_code(transfer, code);
+        answer->reason =
+            head ? REASON_TOO_LARGE : reason_of_code(transfer, code);
         snprintf(answer->detail, sizeof answer->detail, "%s",
-                 transfer->too_large ? "the body exceeds body_max"
+                 head                  ? "the answer's head is too large"
+                 : transfer->too_large ? "the body exceeds body_max"
                  : transfer->denied
                      ? "a private address, and deny_private is set"
                      : curl_easy_strerror(code));

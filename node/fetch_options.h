@@ -16,6 +16,7 @@
 struct transfer {
     const struct request *request;
     struct buffer body;
+    size_t head_bytes;
     bool too_large; /* it was ended for the size of its body */
     bool denied;    /* it was ended for its address */
     bool out_of_memory;
