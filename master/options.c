@@ -46,9 +46,9 @@ static const struct {
      "go on although the settings differ from the run's"},
     {"format", OPTION_FORMAT, "text|json", " run resume runs failures ",
      "of what is printed on standard output"},
-    {"help", OPTION_HELP, NULL, NULL, "this text"},
     {"health-file", OPTION_HEALTH_FILE, "FILE", " run resume ",
      "touch FILE each second, as WINDROW_HEALTH_FILE"},
+    {"help", OPTION_HELP, NULL, NULL, "this text"},
     {"limit", OPTION_LIMIT, "N", " run ",
      "take only the first N keys of each source"},
     {"log-format", OPTION_LOG_FORMAT, "text|json", " run resume ",
@@ -181,6 +181,9 @@ static const char *take(struct options *options, int id, const char *value)
             return "given at most 8 times";
         options->env_files[options->n_env_files++] = value;
         return NULL;
+    case OPTION_HEALTH_FILE:
+        options->health_file = value;
+        return NULL;
     case OPTION_STORE:
         options->store = value;
         return NULL;
@@ -194,13 +197,6 @@ static const char *take(struct options *options, int id, const char *value)
         options->force = true;
         return NULL;
     }
-    case OPTION_HEALTH_FILE:
-        options->health_file = value;
-        return NULL;
-    case OPTION_NAME:
-        options->name = value;
-        return is_run_name(value) ? NULL
-                                  : "1 to 100 printable ASCII characters";
 }
 
 static bool bad_usage(const struct command *command, int *ret_status,

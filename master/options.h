@@ -35,8 +35,8 @@ enum progress_mode {
 struct options {
     const char *argument; /* the pipeline or the run; NULL: none given */
     const char *store;
-    const char *env_files[ENV_FILES_MAX];
     const char *health_file;
+    const char *env_files[ENV_FILES_MAX];
     size_t n_env_files;
     const char *summary;
     int scale; /* SCALE_AUTO: one a core */
