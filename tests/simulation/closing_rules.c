@@ -210,8 +210,9 @@ static size_t count_all(const struct closing *closing)
 static void check_outputs(const struct account *account)
 {
     const struct worker *worker = account->worker;
-    size_t room = count_all(account->closing) + account->batch->n_keys +
-                  SCENARIO_KEYS_MAX;
+    size_t room =
+        count_all(account->closing) +
+        account->batch->n_keys * (1 + (size_t)account->world->scenario->keys);
     const char **found = world_alloc(room * sizeof(*found));
     const char **expected = world_alloc(room * sizeof(*expected));
     size_t n_outputs = 0;

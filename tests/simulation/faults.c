@@ -74,6 +74,14 @@ static void take_over(struct world *world, const struct fault *fault)
                        lose_lease);
 }
 
+static void sleep_all(struct world *world, usec_t until)
+{
+    for (int i = 0; i < world->scenario->nodes; i++)
+        extend(&world->nodes[i].paused_until, until);
+    for (int i = 0; i < world->n_masters; i++)
+        extend(&world->masters[i].paused_until, until);
+}
+
 static void happen(struct world *world, struct event *event)
 {
     const struct fault *fault = &world->scenario->faults[event->a];
@@ -85,6 +93,7 @@ static void happen(struct world *world, struct event *event)
     world_log(world, "fault", "%s %s for %.3f s", fault_type_name(fault->type),
               node->name, (double)fault->length / 1e6);
     world->outcome->faults[fault->type]++;
+    coverage_cause(CAUSE_FAULT + (enum cause)fault->type);
     switch (fault->type) {
     case FAULT_KILL:
         node_die(world, node, DEATH_KILL, fault->length);
@@ -124,6 +133,14 @@ static void happen(struct world *world, struct event *event)
         break;
     case FAULT_LEDGER_AWAY:
         extend(&world->ledger.away_until, until);
+        break;
+    case FAULT_SLEEP:
+        sleep_all(world, until);
+        break;
+    case FAULT_WRONG_DB:
+        /* One node at most: the run needs the others. */
+        if (world->scenario->nodes > 1)
+            extend(&world->nodes[0].wrong_db_until, until);
         break;
     case FAULT_TYPE_COUNT:
         break;

@@ -93,6 +93,7 @@ static int64_t batch_new(struct world *world, const struct closing_child *child,
     struct ledger_batch *batch = &ledger->batches[ledger->n_batches];
     *batch = (struct ledger_batch){.number = LEDGER_ACTOR_FIRST_BATCH +
                                              (int64_t)ledger->n_batches++,
+                                   .run = world->run,
                                    .worker = child->worker,
                                    .attempt = child->attempt,
                                    .not_before = world->now + child->delay,
@@ -194,6 +195,8 @@ static bool is_refused(struct world *world, const struct closing *closing,
             ret->outcome = CLOSE_REFUSED;
             snprintf(ret->detail, sizeof(ret->detail), "22003: key %s", key);
             world->outcome->refused++;
+            coverage_cause(CAUSE_DATA);
+            coverage_ledger("refused");
             return true;
         }
     return false;
@@ -260,7 +263,7 @@ void ledger_actor_close(struct world *world, const struct closing *closing,
     CHECK(!ledger_actor_is_away(world));
     struct ledger_batch *batch =
         ledger_actor_find(&world->ledger, closing->batch);
-    if (!batch || closing->run != LEDGER_ACTOR_RUN)
+    if (!batch || closing->run != batch->run)
         rule_broken(world, "a closing of batch %lld, which is not there",
                     (long long)closing->batch);
     bool open = batch->open || world->scenario->plant == PLANT_NO_CLOSING_RULE;
@@ -269,11 +272,13 @@ void ledger_actor_close(struct world *world, const struct closing *closing,
         rule_broken(world, "two closings are both called %s", closing->closer);
     if (!open && !same) {
         ret->outcome = CLOSE_ALREADY;
+        coverage_ledger("already");
         world->outcome->already++;
         return;
     }
     if (open && is_refused(world, closing, ret))
         return;
+    coverage_ledger(open ? "won" : "won before, told again");
     if (open)
         apply(world, (size_t)(batch - world->ledger.batches), closing, ret);
     ret->outcome = CLOSE_WON;
@@ -309,13 +314,14 @@ static struct batch_row row_of(const struct world *world,
                               .n_keys = batch->n_keys};
 }
 
-size_t ledger_actor_open(struct world *world, int64_t after, size_t limit,
-                         struct batch_row *ret)
+size_t ledger_actor_open(struct world *world, int64_t run, int64_t after,
+                         size_t limit, struct batch_row *ret)
 {
     size_t n = 0;
     const struct ledger_actor *ledger = &world->ledger;
     for (size_t i = ledger->first_open; i < ledger->n_batches && n < limit; i++)
-        if (ledger->batches[i].open && ledger->batches[i].number > after)
+        if (ledger->batches[i].open && ledger->batches[i].run == run &&
+            ledger->batches[i].number > after)
             ret[n++] = row_of(world, &ledger->batches[i]);
     return n;
 }
@@ -333,13 +339,8 @@ void ledger_actor_look(struct world *world, int64_t number,
         ret->row = row_of(world, batch);
 }
 
-void ledger_actor_fini(struct ledger_actor *ledger)
+static void free_accounts(struct ledger_actor *ledger)
 {
-    for (size_t i = 0; i < ledger->n_batches; i++) {
-        free(ledger->batches[i].keys);
-        free(ledger->batches[i].children);
-    }
-    free(ledger->batches);
     struct ledger_item *item, *next_item;
     HASH_ITER (hh, ledger->items, item, next_item) {
         HASH_DEL(ledger->items, item);
@@ -350,4 +351,22 @@ void ledger_actor_fini(struct ledger_actor *ledger)
         HASH_DEL(ledger->rows, row);
         free(row);
     }
+}
+
+void ledger_actor_next_run(struct world *world)
+{
+    free_accounts(&world->ledger);
+    world->run++;
+    world->runs_left--;
+    ledger_actor_begin(world);
+}
+
+void ledger_actor_fini(struct ledger_actor *ledger)
+{
+    for (size_t i = 0; i < ledger->n_batches; i++) {
+        free(ledger->batches[i].keys);
+        free(ledger->batches[i].children);
+    }
+    free(ledger->batches);
+    free_accounts(ledger);
 }

@@ -15,13 +15,14 @@
 #include "ledger/ledger.h"
 
 #define LEDGER_ACTOR_ID "0123456789abcdef0123456789abcdef"
-#define LEDGER_ACTOR_RUN 7
+#define LEDGER_ACTOR_FIRST_RUN 7
 #define LEDGER_ACTOR_FIRST_BATCH 100
 
 struct world;
 
 struct ledger_batch {
     int64_t number;
+    int64_t run;
     int worker;
     int attempt;
     usec_t not_before;
@@ -66,8 +67,10 @@ struct ledger_actor {
 
 void ledger_actor_fini(struct ledger_actor *ledger);
 
-/* The root batches, as the master writes them with the run. */
+/* The root batches of world->run, as the master writes them with the run. */
 void ledger_actor_begin(struct world *world);
+/* The present run is over: its rows and accounts make room for the next's. */
+void ledger_actor_next_run(struct world *world);
 
 bool ledger_actor_is_away(const struct world *world);
 
@@ -78,8 +81,8 @@ void ledger_actor_close(struct world *world, const struct closing *closing,
 
 /* As ledger_open_batches() and ledger_look(), but without the keys, which
  * never change: the second half reads those. */
-size_t ledger_actor_open(struct world *world, int64_t after, size_t limit,
-                         struct batch_row *ret);
+size_t ledger_actor_open(struct world *world, int64_t run, int64_t after,
+                         size_t limit, struct batch_row *ret);
 void ledger_actor_look(struct world *world, int64_t batch,
                        struct batch_look *ret);
 

@@ -2,13 +2,15 @@
  * main.c: test_simulation, the program.
  *
  *   test_simulation [--seeds N] [--first SEED]      many seeds, 1 to 1000
+ *       [--jobs N]                                  in so many processes
+ *       [--coverage]                                and the table of moves
  *   test_simulation --seed SEED [--verbose]         one, with its history
- *       [--nodes N] [--keys N] [--without MASK]     narrowed
+ *       [--nodes N] [--keys N] [--without MASK]     changed, for all seeds
  *       [--plant no-closing-rule|no-takeover]       with a rule broken
  *
- * Exit status 1 where a rule broke. A failing seed is printed, shortened, and
- * its shortest form is printed with the command that replays it and the end
- * of its history.
+ * Exit status 1 where a rule broke, or with --coverage a pair that can be was
+ * not reached. Of the seeds that fail the first is shortened: its shortest form
+ * is printed with the command that replays it and the end of its history.
  */
 #include <getopt.h>
 #include <inttypes.h>
@@ -17,10 +19,10 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "jobs.h"
 #include "shorten.h"
 
 #define HISTORY_LINES 120
-#define FAILURES_MAX 5 /* seeds; then it is enough */
 
 struct options {
     uint64_t first;
@@ -28,31 +30,13 @@ struct options {
     bool verbose;
     bool one;
     bool no_shortening;
+    bool coverage;
+    int jobs;
     enum plant plant;
     struct narrowing narrowing;
 };
 
 static const char *const plants[] = {"none", "no-closing-rule", "no-takeover"};
-
-static void add_up(struct outcome *sum, const struct outcome *one)
-{
-    sum->events += one->events;
-    sum->ended_at += one->ended_at;
-    sum->keys += one->keys;
-    sum->stored += one->stored;
-    sum->failures += one->failures;
-    for (int i = 0; i < FAULT_TYPE_COUNT; i++)
-        sum->faults[i] += one->faults[i];
-    sum->messages += one->messages;
-    sum->lost += one->lost;
-    sum->duplicated += one->duplicated;
-    sum->closings += one->closings;
-    sum->already += one->already;
-    sum->answers_lost += one->answers_lost;
-    sum->refused += one->refused;
-    sum->poisoned += one->poisoned;
-    sum->asked += one->asked;
-}
 
 /* The last lines of the history of a failing run. */
 static void print_history(const struct scenario *scenario)
@@ -87,12 +71,12 @@ static void print_history(const struct scenario *scenario)
 }
 
 static void report_failure(const struct options *options, uint64_t seed,
-                           struct outcome *outcome)
+                           struct outcome *outcome, bool first)
 {
     struct narrowing narrowing = options->narrowing;
     struct scenario scenario;
     printf("FAILED seed %" PRIu64 ": %s\n", seed, outcome->rule);
-    if (options->no_shortening)
+    if (options->no_shortening || !first)
         return;
     shorten(seed, options->plant, &narrowing, outcome);
     scenario_make(seed, &narrowing, options->plant, &scenario);
@@ -120,8 +104,10 @@ static void print_summary(int seeds, int failed, const struct outcome *sum,
            sum->stored, sum->failures, sum->asked, sum->closings, sum->already,
            sum->refused, sum->answers_lost);
     printf("  %" PRId64 " messages: %" PRId64 " lost, %" PRId64
-           " doubled\n  faults: poisoned %" PRId64,
-           sum->messages, sum->lost, sum->duplicated, sum->poisoned);
+           " doubled, %" PRId64 " cut short, %" PRId64 " of strangers; %" PRId64
+           " times out of memory\n  faults: poisoned %" PRId64,
+           sum->messages, sum->lost, sum->duplicated, sum->cut_short,
+           sum->strangers, sum->out_of_memory, sum->poisoned);
     for (int i = 0; i < FAULT_TYPE_COUNT; i++)
         printf(", %s %" PRId64, fault_type_name((enum fault_type)i),
                sum->faults[i]);
@@ -130,22 +116,21 @@ static void print_summary(int seeds, int failed, const struct outcome *sum,
 
 static int run_many(const struct options *options)
 {
-    struct outcome sum = {0};
-    int failed = 0, n = 0;
+    static struct jobs_result result;
     usec_t began = clock_monotonic();
-    for (; n < options->seeds && failed < FAILURES_MAX; n++) {
-        uint64_t seed = options->first + (uint64_t)n;
-        struct scenario scenario;
-        struct outcome outcome;
-        scenario_make(seed, &options->narrowing, options->plant, &scenario);
-        if (!run_apart(&scenario, false, &outcome)) {
-            failed++;
-            report_failure(options, seed, &outcome);
-        }
-        add_up(&sum, &outcome);
-    }
-    print_summary(n, failed, &sum, began);
-    return failed ? 1 : 0;
+    jobs_run(&(struct jobs){.first = options->first,
+                            .seeds = options->seeds,
+                            .processes = options->jobs,
+                            .plant = options->plant,
+                            .narrowing = options->narrowing},
+             &result);
+    for (int i = 0; i < result.n_failing; i++)
+        report_failure(options, result.failing[i].seed,
+                       &result.failing[i].outcome, i == 0);
+    print_summary(result.seeds, result.n_failing, &result.sum, began);
+    if (options->coverage && coverage_print(&result.sum, true))
+        return 1;
+    return result.n_failing ? 1 : 0;
 }
 
 /* In this process, for a debugger. */
@@ -162,13 +147,13 @@ static int run_one(const struct options *options)
     return 0;
 }
 
-/* A number from 1 up; 0 for anything else, which no option allows. A run of
- * no seeds would pass. */
-static int read_number(const char *text)
+/* A number from 1 to `most`; 0 for anything else, which no option allows. A
+ * run of no seeds would pass. */
+static int read_number(const char *text, int most)
 {
     char *end;
     long number = strtol(text, &end, 10);
-    return *text && !*end && number > 0 && number <= INT_MAX ? (int)number : 0;
+    return *text && !*end && number > 0 && number <= most ? (int)number : 0;
 }
 
 static int read_options(int argc, char **argv, struct options *ret)
@@ -183,26 +168,34 @@ static int read_options(int argc, char **argv, struct options *ret)
         {"plant", required_argument, NULL, 'p'},
         {"verbose", no_argument, NULL, 'v'},
         {"no-shortening", no_argument, NULL, 'q'},
+        {"coverage", no_argument, NULL, 'c'},
+        {"jobs", required_argument, NULL, 'j'},
         {NULL, 0, NULL, 0}};
     int option;
     while ((option = getopt_long(argc, argv, "", known, NULL)) >= 0) {
         if (option == 'n') {
-            if (!(ret->seeds = read_number(optarg)))
+            if (!(ret->seeds = read_number(optarg, INT_MAX)))
                 return -1;
         } else if (option == 'f' || option == 's') {
             ret->first = strtoull(optarg, NULL, 10);
             ret->one = option == 's';
             ret->seeds = ret->one ? 1 : ret->seeds;
         } else if (option == 'N') {
-            if (!(ret->narrowing.nodes = read_number(optarg)))
+            if (!(ret->narrowing.nodes =
+                      read_number(optarg, SCENARIO_NODES_MAX)))
                 return -1;
         } else if (option == 'K') {
-            if (!(ret->narrowing.keys = read_number(optarg)))
+            if (!(ret->narrowing.keys = read_number(optarg, SCENARIO_KEYS_MAX)))
+                return -1;
+        } else if (option == 'j') {
+            if (!(ret->jobs = read_number(optarg, JOBS_MAX)))
                 return -1;
         } else if (option == 'w') {
             ret->narrowing.without = strtoull(optarg, NULL, 0);
         } else if (option == 'v') {
             ret->verbose = true;
+        } else if (option == 'c') {
+            ret->coverage = true;
         } else if (option == 'q') {
             ret->no_shortening = true;
         } else if (option == 'p' && !strcmp(optarg, plants[1])) {
@@ -218,14 +211,15 @@ static int read_options(int argc, char **argv, struct options *ret)
 
 int main(int argc, char **argv)
 {
-    struct options options = {.first = 1, .seeds = 1000};
+    struct options options = {.first = 1, .seeds = 1000, .jobs = 1};
     log_configure(LOG_LEVEL_ERROR, LOG_FORMAT_TEXT);
     if (read_options(argc, argv, &options)) {
         fprintf(stderr,
-                "usage: %s [--seeds N] [--first SEED] [--seed SEED] "
+                "usage: %s [--seeds N] [--first SEED] [--seed SEED] [--jobs N] "
                 "[--nodes N] [--keys N] [--without MASK] [--plant RULE] "
-                "[--no-shortening] [--verbose]\n",
-                argv[0]);
+                "[--no-shortening] [--coverage] [--verbose]\n"
+                "N nodes: up to %d; N keys: up to %d\n",
+                argv[0], SCENARIO_NODES_MAX, SCENARIO_KEYS_MAX);
         return 2;
     }
     return options.one && options.verbose ? run_one(&options)

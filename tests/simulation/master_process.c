@@ -8,7 +8,8 @@
 #include "world.h"
 
 #define RESUME_AFTER (2 * USEC_PER_SEC) /* a run given up is resumed */
-#define LINGER (2 * USEC_PER_SEC)       /* between FINISH and the exit */
+#define NEXT_RUN_AFTER (10 * USEC_PER_SEC)
+#define LINGER (2 * USEC_PER_SEC) /* between FINISH and the exit */
 
 /*
  * The ledger's answers
@@ -27,6 +28,8 @@ static bool ledger_fails(struct world *world, struct sim_master *master)
     if (!ledger_actor_is_away(world) &&
         !random_permille(&world->ledger_rng, hiccups))
         return false;
+    if (!ledger_actor_is_away(world))
+        coverage_cause(CAUSE_HICCUP);
     master->loading = master->looking = false;
     master->asked++;
     world_log(world, master->name, "the ledger is away");
@@ -63,7 +66,8 @@ static void read_page(struct world *world, struct event *event)
     struct page_answer *answer =
         world_alloc(sizeof(*answer) + limit * sizeof(answer->rows[0]));
     answer->after = load[0];
-    answer->n = ledger_actor_open(world, load[0], limit, answer->rows);
+    answer->n =
+        ledger_actor_open(world, master->run, load[0], limit, answer->rows);
     answer->last = answer->n < limit;
     usec_t latency = random_range(&world->ledger_rng, 100, 20000);
     struct event *reply = world_after_master(world, master, latency, give_page);
@@ -183,16 +187,44 @@ static void on_linger(struct world *world, struct event *event)
     master_die(world, &world->masters[event->index]);
 }
 
+static void start_next_run(struct world *world, struct event *event)
+{
+    (void)event;
+    if (world->masters[world->master].run != world->run)
+        master_start(world, false);
+}
+
+/* The run is over: the next one begins when no share of this one's can be in
+ * force any more. */
+static void end_run(struct world *world)
+{
+    if (!world->runs_left) {
+        world->finished = true;
+        return;
+    }
+    rules_end_run(world);
+    ledger_actor_next_run(world);
+    web_actor_fini(&world->web);
+    /* Nodes forget what they asked of whom. */
+    world->rules.processes += world->scenario->nodes;
+    world_after(world, NEXT_RUN_AFTER, start_next_run);
+}
+
 static void finish(struct world *world, struct sim_master *master, bool paused)
 {
+    world_after_master(world, master, LINGER, on_linger);
+    if (master->run != world->run) {
+        world_log(world, master->name, "ends a run that is over");
+        return;
+    }
     world_log(world, master->name, "%s", paused ? "pauses the run" : "is done");
     if (paused && master->stopped_at == USEC_NEVER)
         rule_broken(world, "the master pauses a run that nobody stopped");
     if (!paused && world->ledger.n_open)
         rule_broken(world, "the master is done, but %zu batches are open",
                     world->ledger.n_open);
-    world->finished = world->finished || !paused;
-    world_after_master(world, master, LINGER, on_linger);
+    if (!paused)
+        end_run(world);
     if (paused && world->master == master->index)
         master_start_after(world, RESUME_AFTER);
 }
@@ -201,7 +233,8 @@ static void give_up(struct world *world, struct sim_master *master,
                     const char *why)
 {
     world_log(world, master->name, "gives up: %s", why);
-    if (world->now > world->calm_after + 90 * USEC_PER_SEC)
+    if (world->now > world->calm_after + 90 * USEC_PER_SEC &&
+        master->run == world->run && world->master == master->index)
         rule_broken(world, "the master gives up with all well: %s", why);
     world_after_master(world, master, LINGER, on_linger);
     if (world->master == master->index)
@@ -271,7 +304,9 @@ void master_feed(struct world *world, struct sim_master *master,
 {
     struct error err = ERROR_NONE;
     struct master_effect effect;
-    if (master_core_event(master->core, world->now, event, &err))
+    world_core_begins(world);
+    int status = master_core_event(master->core, world->now, event, &err);
+    if (!world_core_ended(world, master->name) && status)
         rule_broken(world, "%s: an event fails: %s", master->name, err.text);
     while (master_core_effect(master->core, &effect))
         carry_out(world, master, &effect);
@@ -307,11 +342,12 @@ void master_start(struct world *world, bool resumed)
     snprintf(master->name, sizeof(master->name), "master%d", master->index);
     master->alive = true;
     master->epoch = master->index + 1;
+    master->run = world->run;
     master->tick_at = USEC_NEVER;
     master->stopped_at = USEC_NEVER;
     struct master_core_config config = {.pipeline = world->pipeline,
                                         .ledger_id = LEDGER_ACTOR_ID,
-                                        .run = LEDGER_ACTOR_RUN,
+                                        .run = master->run,
                                         .epoch = master->epoch,
                                         .resumed = resumed,
                                         .nodes_expected =

@@ -18,6 +18,7 @@ struct sim_master {
     bool alive;
     struct master_core *core;
     int64_t epoch;
+    int64_t run;
     usec_t paused_until;
     usec_t tick_at;
     int sockets[SCENARIO_NODES_MAX]; /* number of the node's task socket */

@@ -8,8 +8,10 @@
 
 #include <stdlib.h>
 
+#include "strangers.h"
 #include "world.h"
 
+#define CUT_SHORT (-2)
 #define TASK_RETRY (20 * USEC_PER_MSEC) /* until the node has connected */
 
 static usec_t net_delay(struct world *world)
@@ -33,6 +35,18 @@ static struct buffer encode(struct world *world, const struct message *message)
     return text;
 }
 
+static void cut_short(struct world *world, struct event *event)
+{
+    if (!random_permille(&world->other_rng,
+                         world->scenario->noise[NOISE_CUT_SHORT]))
+        return;
+    coverage_cause(CAUSE_CUT_SHORT);
+    world->outcome->cut_short++;
+    event->len =
+        (size_t)random_range(&world->other_rng, 0, (int64_t)event->len - 1);
+    event->a = CUT_SHORT;
+}
+
 /* Puts `text` on its way as `run`, once, twice or not at all; consumes it. */
 static void dispatch(struct world *world, struct sim_node *node,
                      struct buffer text, usec_t *last, event_run *run,
@@ -40,10 +54,13 @@ static void dispatch(struct world *world, struct sim_node *node,
 {
     const struct scenario *s = world->scenario;
     int copies = 1;
-    if (random_permille(&world->net_rng, s->noise[NOISE_LOSS]))
+    if (random_permille(&world->net_rng, s->noise[NOISE_LOSS])) {
         copies = 0;
-    else if (random_permille(&world->net_rng, s->noise[NOISE_DUPLICATE]))
+        coverage_cause(CAUSE_LOST);
+    } else if (random_permille(&world->net_rng, s->noise[NOISE_DUPLICATE])) {
         copies = 2;
+        coverage_cause(CAUSE_DOUBLED);
+    }
     usec_t cut = node->cut_until - world->now;
     if (cut > 0 && node->cut_loses)
         copies = 0;
@@ -53,8 +70,12 @@ static void dispatch(struct world *world, struct sim_node *node,
     for (int i = 0; i < copies; i++) {
         usec_t delay = net_delay(world) + (cut > 0 ? cut : 0);
         bool late = random_permille(&world->net_rng, s->noise[NOISE_REORDER]);
-        if (!late && world->now + delay < *last)
-            delay = *last - world->now;
+        if (world->now + delay < *last) {
+            if (late)
+                coverage_cause(CAUSE_LATE);
+            else
+                delay = *last - world->now;
+        }
         if (world->now + delay > *last)
             *last = world->now + delay;
         struct event *event = world_after(world, delay, run);
@@ -63,18 +84,28 @@ static void dispatch(struct world *world, struct sim_node *node,
         event->len = text.len;
         event->data = world_alloc(text.len + 1);
         memcpy(event->data, text.data, text.len);
+        cut_short(world, event);
     }
     buffer_free(&text);
 }
 
-static void decode(struct world *world, const struct event *event,
+/* False where it came without its end: the shells throw that away. */
+static bool decode(struct world *world, const struct event *event,
                    struct arena *arena, struct message *ret)
 {
     struct error err = ERROR_NONE;
     struct slice data = {event->data, event->len};
-    if (message_decode(data, arena, ret, &err))
+    int status = message_decode(data, arena, ret, &err);
+    if (event->a == CUT_SHORT) {
+        if (!status)
+            rule_broken(world, "a message without its end is taken: %.*s",
+                        SLICE_ARGS(data));
+        return false;
+    }
+    if (status && status != ERR_VERSION)
         rule_broken(world, "a message can't be decoded: %s: %.*s", err.text,
                     SLICE_ARGS(data));
+    return true;
 }
 
 /* What `event` carries goes on in `again`. */
@@ -91,8 +122,8 @@ static void read_message(struct world *world, struct event *event)
 {
     struct arena arena = ARENA_EMPTY;
     struct message message;
-    decode(world, event, &arena, &message);
-    node_receive(world, &world->nodes[event->index], &message);
+    if (decode(world, event, &arena, &message))
+        node_receive(world, &world->nodes[event->index], &message);
     arena_free(&arena);
 }
 
@@ -108,8 +139,8 @@ static void read_report(struct world *world, struct event *event)
     struct sim_master *master = &world->masters[event->index];
     struct arena arena = ARENA_EMPTY;
     struct message message;
-    decode(world, event, &arena, &message);
-    master_receive(world, master, &message);
+    if (decode(world, event, &arena, &message))
+        master_receive(world, master, &message);
     arena_free(&arena);
 }
 
@@ -148,6 +179,14 @@ static void on_task(struct world *world, struct event *event)
 void net_report(struct world *world, struct sim_node *node,
                 const struct message *message)
 {
+    if (message->type == MESSAGE_HEARTBEAT)
+        strangers_report(world, node);
+    net_deliver_report(world, node, message);
+}
+
+void net_deliver_report(struct world *world, struct sim_node *node,
+                        const struct message *message)
+{
     dispatch(world, node, encode(world, message),
              &world->last_report[node->index], on_report, 0);
 }
@@ -162,6 +201,14 @@ static int node_index(const struct world *world, const char *name)
 
 void net_control(struct world *world, struct sim_master *master,
                  const struct message *message)
+{
+    if (message->type == MESSAGE_PING)
+        strangers_control(world, master);
+    net_deliver_control(world, master, message);
+}
+
+void net_deliver_control(struct world *world, struct sim_master *master,
+                         const struct message *message)
 {
     int one = node_index(world, message->node);
     for (int i = 0; i < world->scenario->nodes; i++)

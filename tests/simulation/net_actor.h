@@ -22,6 +22,12 @@ void net_report(struct world *world, struct sim_node *node,
 /* To one node, or to all. */
 void net_control(struct world *world, struct sim_master *master,
                  const struct message *message);
+
+/* The same, for strangers: without others of theirs. */
+void net_deliver_report(struct world *world, struct sim_node *node,
+                        const struct message *message);
+void net_deliver_control(struct world *world, struct sim_master *master,
+                         const struct message *message);
 void net_task(struct world *world, struct sim_master *master,
               const struct message *message);
 

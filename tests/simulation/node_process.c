@@ -193,7 +193,9 @@ void node_feed(struct world *world, struct sim_node *node,
     struct error err = ERROR_NONE;
     struct node_effect effect;
     bool goes_on = true;
-    if (node_core_event(node->core, world->now, event, &err))
+    world_core_begins(world);
+    int status = node_core_event(node->core, world->now, event, &err);
+    if (!world_core_ended(world, node->name) && status)
         rule_broken(world, "%s: an event fails: %s", node->name, err.text);
     while (node_core_effect(node->core, &effect))
         goes_on = carry_out(world, node, &effect) && goes_on;
@@ -236,15 +238,17 @@ void node_receive(struct world *world, struct sim_node *node,
               message_type_name(message->type), message->epoch);
     struct node_event event = {.type = NODE_EVENT_MESSAGE, .message = message};
     bool mine =
-        message->epoch == node->epoch &&
+        node->epoch > 0 && message->epoch == node->epoch &&
         (!message->incarnation || message->incarnation == node->incarnation);
     if (message->type == MESSAGE_WELCOME) {
         receive_welcome(node, message);
         event.pipeline = world->pipeline;
     } else if (message->type == MESSAGE_REFUSE) {
-        rule_broken(world, "%s is refused: %s", node->name,
-                    message->refuse.reason);
-    } else if (message->type == MESSAGE_END) {
+        if (!node->wrong_db_met)
+            rule_broken(world, "%s is refused: %s", node->name,
+                        message->refuse.reason);
+        node->may_exit = true;
+    } else if (message->type == MESSAGE_END && mine) {
         node->may_exit = true;
     } else if (message->type == MESSAGE_TASK && mine) {
         add_batch(world, node, message->task.batch);

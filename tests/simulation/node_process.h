@@ -58,9 +58,11 @@ struct sim_node {
     usec_t paused_until, slow_until, busy_until;
     usec_t cut_until;
     bool cut_loses;
-    usec_t tick_at;       /* of the tick that is under way; USEC_NEVER: none */
-    usec_t terminated_at; /* SIGTERM came; USEC_NEVER: not */
-    bool may_exit;        /* a reason to exit was given */
+    usec_t tick_at;        /* of the tick that is under way; USEC_NEVER: none */
+    usec_t terminated_at;  /* SIGTERM came; USEC_NEVER: not */
+    bool may_exit;         /* a reason to exit was given */
+    usec_t wrong_db_until; /* its database is without the run */
+    bool wrong_db_met;     /* ... and that was seen: its name is refused */
     /* Where its PULL is connected to. */
     int task_master;
     int task_socket;

@@ -229,7 +229,8 @@ void rules_master(struct world *world, struct sim_master *master)
 
 usec_t rules_deadline(const struct world *world)
 {
-    return world->calm_after + END_SLACK + work_length(world->scenario);
+    const struct scenario *s = world->scenario;
+    return world->calm_after + (END_SLACK + work_length(s)) * s->runs;
 }
 
 /*
@@ -314,7 +315,9 @@ static void expect_pages(struct world *world, const struct worker *worker,
 static void check_exits(struct world *world)
 {
     const struct scenario *s = world->scenario;
-    bool heard = !s->serve && !s->noise[NOISE_LOSS] && !s->noise[NOISE_REORDER];
+    bool heard = !s->serve && !s->noise[NOISE_LOSS] &&
+                 !s->noise[NOISE_REORDER] && !s->noise[NOISE_CUT_SHORT] &&
+                 !s->noise[NOISE_MEMORY];
     for (int i = 0; i < s->nodes; i++) {
         const struct sim_node *node = &world->nodes[i];
         bool away = node->cut_until > world->finished_at ||
@@ -328,6 +331,11 @@ static void check_exits(struct world *world)
 void rules_end(struct world *world)
 {
     check_exits(world);
+    rules_end_run(world);
+}
+
+void rules_end_run(struct world *world)
+{
     bool wanted[SCENARIO_KEYS_MAX] = {false};
     size_t n_items = 0, n_rows = 0;
     for (size_t i = 0; i < world->pipeline->n_workers; i++) {

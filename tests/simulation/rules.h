@@ -51,7 +51,8 @@ void rules_master(struct world *world, struct sim_master *master);
 
 /* When the run must be over. */
 usec_t rules_deadline(const struct world *world);
-void rules_end(struct world *world);
+void rules_end_run(struct world *world); /* of each run */
+void rules_end(struct world *world);     /* and of the last one */
 
 /* The simulation's wall clock. */
 usec_t rules_wall(const struct world *world);

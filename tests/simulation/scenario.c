@@ -31,27 +31,27 @@ static const char *const shape_names[SHAPE_COUNT] = {
 const char *fault_type_name(enum fault_type type)
 {
     static const char *const names[FAULT_TYPE_COUNT] = {
-        "kill",     "crash",      "pause",      "slow",        "leave",
-        "join",     "cut-losing", "cut-late",   "master-kill", "master-pause",
-        "takeover", "stop",       "ledger-away"};
+        "kill",     "crash",      "pause",       "slow",        "leave",
+        "join",     "cut-losing", "cut-late",    "master-kill", "master-pause",
+        "takeover", "stop",       "ledger-away", "sleep",       "wrong-db"};
     return names[type];
 }
 
 const char *noise_type_name(enum noise_type type)
 {
     static const char *const names[NOISE_TYPE_COUNT] = {
-        "loss",         "duplicate",     "reorder",       "delay",
-        "lost-answer",  "ledger-hiccup", "web-permanent", "web-transient",
-        "web-redirect", "web-slow",      "poison",        "data",
-        "source"};
+        "loss",          "duplicate",     "reorder",       "delay",
+        "cut-short",     "stranger",      "memory",        "lost-answer",
+        "ledger-hiccup", "web-permanent", "web-transient", "web-redirect",
+        "web-slow",      "poison",        "data",          "source"};
     return names[type];
 }
 
 static void draw_pipeline(struct rng *rng, struct scenario *s)
 {
     s->shape = (int)random_range(rng, 0, SHAPE_COUNT - 1);
-    s->nodes = (int)random_range(rng, 1, SCENARIO_NODES_MAX);
-    int most = random_permille(rng, 300) ? SCENARIO_KEYS_MAX : 60;
+    s->nodes = (int)random_range(rng, 1, SCENARIO_NODES_DRAWN);
+    int most = random_permille(rng, 300) ? SCENARIO_KEYS_DRAWN : 60;
     s->keys = (int)random_range(rng, 1, most);
     double least_rate = (double)most / 60;
     bool rated = random_permille(rng, 300);
@@ -71,6 +71,8 @@ static void draw_pipeline(struct rng *rng, struct scenario *s)
     s->many_hosts = random_permille(rng, 150);
     s->local = random_permille(rng, 500);
     s->serve = random_permille(rng, 500) && !s->local;
+    int runs = (int)random_range(rng, 1, SCENARIO_RUNS_MAX);
+    s->runs = s->serve ? runs : 1;
 }
 
 static void draw_times(struct rng *rng, struct scenario *s)
@@ -96,14 +98,22 @@ static void draw_times(struct rng *rng, struct scenario *s)
  * even odds. */
 static void draw_noise(struct rng *rng, struct scenario *s)
 {
-    static const int most[NOISE_TYPE_COUNT] = {
-        [NOISE_LOSS] = 300,          [NOISE_DUPLICATE] = 300,
-        [NOISE_REORDER] = 1000,      [NOISE_DELAY] = 1000,
-        [NOISE_LOST_ANSWER] = 300,   [NOISE_LEDGER_HICCUP] = 300,
-        [NOISE_WEB_PERMANENT] = 300, [NOISE_WEB_TRANSIENT] = 600,
-        [NOISE_WEB_REDIRECT] = 300,  [NOISE_WEB_SLOW] = 200,
-        [NOISE_POISON] = 2,          [NOISE_DATA] = 5,
-        [NOISE_SOURCE] = 500};
+    static const int most[NOISE_TYPE_COUNT] = {[NOISE_LOSS] = 300,
+                                               [NOISE_DUPLICATE] = 300,
+                                               [NOISE_REORDER] = 1000,
+                                               [NOISE_DELAY] = 1000,
+                                               [NOISE_LOST_ANSWER] = 300,
+                                               [NOISE_LEDGER_HICCUP] = 300,
+                                               [NOISE_CUT_SHORT] = 100,
+                                               [NOISE_STRANGER] = 500,
+                                               [NOISE_MEMORY] = 5,
+                                               [NOISE_WEB_PERMANENT] = 300,
+                                               [NOISE_WEB_TRANSIENT] = 600,
+                                               [NOISE_WEB_REDIRECT] = 300,
+                                               [NOISE_WEB_SLOW] = 200,
+                                               [NOISE_POISON] = 2,
+                                               [NOISE_DATA] = 5,
+                                               [NOISE_SOURCE] = 500};
     bool calm = random_permille(rng, 330);
     for (int i = 0; i < NOISE_TYPE_COUNT; i++) {
         int odds = i == NOISE_POISON ? 200 : 500;
@@ -113,20 +123,23 @@ static void draw_noise(struct rng *rng, struct scenario *s)
     }
 }
 
+/* Half of the seeds with faults have a theme: most of theirs are of one kind,
+ * so that each kind is seen alone and close upon itself. */
 static void draw_faults(struct rng *rng, struct scenario *s)
 {
-    bool calm = random_permille(rng, 250);
+    bool calm = random_permille(rng, 150);
     size_t n = (size_t)random_range(rng, 0, SCENARIO_FAULTS_MAX);
     usec_t span_max = random_permille(rng, 700) ? 12 : 60;
     usec_t span = random_range(rng, 2, span_max) * USEC_PER_SEC;
-    bool crashed = false; /* one at most: two could look like poison */
+    bool themed = random_permille(rng, 500);
+    enum fault_type theme =
+        (enum fault_type)random_range(rng, 0, FAULT_TYPE_COUNT - 1);
     for (size_t i = 0; i < n; i++) {
         struct fault *fault = &s->faults[i];
         fault->type =
             (enum fault_type)random_range(rng, 0, FAULT_TYPE_COUNT - 1);
-        if (fault->type == FAULT_CRASH && crashed)
-            fault->type = FAULT_KILL;
-        crashed = crashed || fault->type == FAULT_CRASH;
+        if (random_permille(rng, 700) && themed)
+            fault->type = theme;
         fault->at = random_range(rng, 0, span);
         usec_t most = (random_permille(rng, 500) ? 2 : 20) * USEC_PER_SEC;
         fault->length = random_range(rng, 50 * USEC_PER_MSEC, most);
@@ -135,11 +148,72 @@ static void draw_faults(struct rng *rng, struct scenario *s)
     s->n_faults = calm ? 0 : n;
 }
 
+/* Two crashes can't make a key look like poison, three could; and a key that
+ * is poison makes one itself. The second one follows soon, when what the first
+ * one left behind runs alone. */
+static void bound_crashes(struct scenario *s)
+{
+    int left = s->noise[NOISE_POISON] ? 1 : 2;
+    usec_t first = USEC_NEVER;
+    for (size_t i = 0; i < s->n_faults; i++) {
+        struct fault *fault = &s->faults[i];
+        if (fault->type != FAULT_CRASH)
+            continue;
+        if (left-- <= 0)
+            fault->type = FAULT_KILL;
+        else if (first != USEC_NEVER)
+            fault->at = first + fault->at % (4 * USEC_PER_SEC);
+        else
+            first = fault->at;
+    }
+}
+
+static void simplify(struct scenario *s, enum frill frill)
+{
+    switch (frill) {
+    case FRILL_SHAPE:
+        s->shape = SHAPE_PLAIN;
+        break;
+    case FRILL_BUDGET:
+        s->rate = 0;
+        s->in_flight = 0;
+        break;
+    case FRILL_INSTANCES:
+        s->instances = s->instances < 4 ? s->instances : 4;
+        break;
+    case FRILL_LIMIT:
+        s->key_limit = 0;
+        break;
+    case FRILL_NEW_KEYS:
+        s->new_keys = false;
+        break;
+    case FRILL_HOSTS:
+        s->many_hosts = false;
+        break;
+    case FRILL_RUNS:
+        s->runs = 1;
+        break;
+    case FRILL_SERVE:
+        s->serve = false;
+        s->runs = 1;
+        break;
+    case FRILL_LATENCY:
+        if (s->latency_max > 50 * USEC_PER_MSEC)
+            s->latency_max = 50 * USEC_PER_MSEC;
+        break;
+    case FRILL_SHORT_TIME:
+        s->batch_time = 60 * USEC_PER_SEC;
+        break;
+    case FRILL_COUNT:
+        break;
+    }
+}
+
 static void narrow(struct scenario *s, const struct narrowing *narrowing)
 {
-    if (narrowing->nodes > 0 && narrowing->nodes < s->nodes)
+    if (narrowing->nodes > 0)
         s->nodes = narrowing->nodes;
-    if (narrowing->keys > 0 && narrowing->keys < s->keys)
+    if (narrowing->keys > 0)
         s->keys = narrowing->keys;
     for (int i = 0; i < NOISE_TYPE_COUNT; i++)
         if (narrowing->without >> (NARROWING_NOISE_BIT + i) & 1)
@@ -147,6 +221,9 @@ static void narrow(struct scenario *s, const struct narrowing *narrowing)
     for (size_t i = 0; i < s->n_faults; i++)
         if (narrowing->without >> i & 1)
             s->faults[i].at = USEC_NEVER;
+    for (int i = 0; i < FRILL_COUNT; i++)
+        if (narrowing->without >> (NARROWING_FRILL_BIT + i) & 1)
+            simplify(s, (enum frill)i);
 }
 
 void scenario_make(uint64_t seed, const struct narrowing *narrowing,
@@ -158,6 +235,7 @@ void scenario_make(uint64_t seed, const struct narrowing *narrowing,
     draw_times(&rng, ret);
     draw_noise(&rng, ret);
     draw_faults(&rng, ret);
+    bound_crashes(ret);
     /* A delay must stay below the lease, on which the shares' safety rests
      * (PROTOCOL.md, share). */
     ret->net_delay_max = random_range(&rng, 1, 200) * USEC_PER_MSEC;
@@ -167,12 +245,12 @@ void scenario_make(uint64_t seed, const struct narrowing *narrowing,
 void scenario_print(const struct scenario *s, FILE *out)
 {
     fprintf(out,
-            "seed %" PRIu64 ": %s, %d %s nodes%s, %d keys, rate %g, in flight "
-            "%d, attempts %d, instances %d, batch %d, limit %d\n",
-            s->seed, shape_names[s->shape], s->nodes,
-            s->local ? "local" : "remote", s->serve ? " that serve" : "",
-            s->keys, s->rate, s->in_flight, s->attempts, s->instances,
-            s->batch_keys, s->key_limit);
+            "seed %" PRIu64 ": %s, %d run%s, %d %s nodes%s, %d keys, rate %g, "
+            "in flight %d, attempts %d, instances %d, batch %d, limit %d\n",
+            s->seed, shape_names[s->shape], s->runs, s->runs > 1 ? "s" : "",
+            s->nodes, s->local ? "local" : "remote",
+            s->serve ? " that serve" : "", s->keys, s->rate, s->in_flight,
+            s->attempts, s->instances, s->batch_keys, s->key_limit);
     fprintf(out,
             "  timeout %g s, batch time %g s, close after %g s, speculate "
             "after %g s\n  noise:",

@@ -15,9 +15,12 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 
-#define SCENARIO_NODES_MAX 8
-#define SCENARIO_KEYS_MAX 300
+#define SCENARIO_NODES_DRAWN 8 /* what a seed gives at most, ... */
+#define SCENARIO_KEYS_DRAWN 300
+#define SCENARIO_NODES_MAX 64 /* ... and --nodes, --keys */
+#define SCENARIO_KEYS_MAX 10000
 #define SCENARIO_FAULTS_MAX 16
+#define SCENARIO_RUNS_MAX 3
 
 enum fault_type {
     FAULT_KILL,        /* kill -9 of a node, which comes back after `length` */
@@ -34,6 +37,8 @@ enum fault_type {
                           the first one wakes */
     FAULT_STOP,        /* SIGINT to the master; resumed after `length` */
     FAULT_LEDGER_AWAY, /* the database is away for `length` */
+    FAULT_SLEEP,    /* all processes stand still, as in a suspended machine */
+    FAULT_WRONG_DB, /* the node's database is a copy without the run */
     FAULT_TYPE_COUNT
 };
 
@@ -43,6 +48,9 @@ enum noise_type {
     NOISE_DUPLICATE,
     NOISE_REORDER,
     NOISE_DELAY,
+    NOISE_CUT_SHORT,     /* a message arrives without its end */
+    NOISE_STRANGER,      /* messages of others, or of a life that is over */
+    NOISE_MEMORY,        /* an allocation in a core fails */
     NOISE_LOST_ANSWER,   /* a commit's answer does not come */
     NOISE_LEDGER_HICCUP, /* a page or look fails */
     NOISE_WEB_PERMANENT, /* keys whose every answer is bad */
@@ -71,7 +79,8 @@ struct scenario {
     int keys;
     int shape;
     bool local; /* the master starts the nodes, and they end with it */
-    bool serve; /* remote nodes outlive a run's end */
+    bool serve; /* remote nodes outlive a run's end, ... */
+    int runs;   /* ... and there are so many, one after another */
     double rate;
     int in_flight;
     int attempts;
@@ -93,14 +102,31 @@ struct scenario {
     enum plant plant;
 };
 
-/* How a scenario is narrowed. Bit f of `without` leaves out fault f; bit
- * (32 + n) leaves out noise n. 0 nodes or keys: as the seed has it. */
+/* What makes a scenario harder to read than it need be. */
+enum frill {
+    FRILL_SHAPE,      /* more than list, fetcher, store */
+    FRILL_BUDGET,     /* rate, in flight */
+    FRILL_INSTANCES,  /* more than 4 transfers at once */
+    FRILL_LIMIT,      /* of keys */
+    FRILL_NEW_KEYS,   /* fetchers that give other keys */
+    FRILL_HOSTS,      /* a host for each key */
+    FRILL_RUNS,       /* more than one run */
+    FRILL_SERVE,      /* nodes that outlive it */
+    FRILL_LATENCY,    /* answers of more than 50 ms */
+    FRILL_SHORT_TIME, /* batch times below 60 s */
+    FRILL_COUNT
+};
+
+/* How a scenario is changed. Bit f of `without` leaves out fault f; bit
+ * (16 + n) noise n; bit (48 + f) frill f. Nodes and keys: so many; 0: as the
+ * seed has it. */
 struct narrowing {
     int nodes;
     int keys;
     uint64_t without;
 };
-#define NARROWING_NOISE_BIT 32
+#define NARROWING_NOISE_BIT 16
+#define NARROWING_FRILL_BIT 48
 
 void scenario_make(uint64_t seed, const struct narrowing *narrowing,
                    enum plant plant, struct scenario *ret);

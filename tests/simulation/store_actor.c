@@ -158,7 +158,13 @@ static void execute(struct world *world, struct event *event)
         orphan_free(world, job);
         return;
     }
-    if (!away) {
+    if (!away && node && node->wrong_db_until > world->now) {
+        job->result.outcome = CLOSE_UNKNOWN;
+        node->wrong_db_met = node->may_exit = true;
+        coverage_ledger("unknown");
+        world_log(world, node->name, "batch %lld is not in its database",
+                  (long long)job->copy.batch);
+    } else if (!away) {
         ledger_actor_close(world, &job->copy, &job->result);
         world_log(world, "ledger", "batch %lld by %s: %s",
                   (long long)job->copy.batch, job->copy.closer,
@@ -171,7 +177,11 @@ static void execute(struct world *world, struct event *event)
     bool lost = random_permille(&world->ledger_rng,
                                 world->scenario->noise[NOISE_LOST_ANSWER]);
     if (away || lost) {
-        world->outcome->answers_lost += lost && !away;
+        if (lost && !away) {
+            world->outcome->answers_lost++;
+            coverage_cause(CAUSE_LOST_ANSWER);
+            coverage_ledger("lost answer");
+        }
         if (!job->waiting_since)
             job->waiting_since = world->now;
         if (world->now - job->waiting_since > world->scenario->database_wait)

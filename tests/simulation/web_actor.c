@@ -199,15 +199,17 @@ bool web_page(const struct world *world, const struct worker *worker,
  */
 
 /* A process that stood still finds its timers fired before it looks at what
- * has come meanwhile: a good answer is a time-out to it. Only after more than
- * a lease, from when on the core must not believe that. */
+ * has come meanwhile, and its connections closed by the sites: a good answer
+ * is a time-out to it, or a cut. Only after more than a lease, from when on
+ * the core must not believe that. */
 static void oversleep(const struct world *world, struct answer *answer)
 {
-    if (world->now - answer->due <= world->scenario->lease ||
-        world->now - answer->started < answer->worker->request.timeout)
+    if (world->now - answer->due <= world->scenario->lease)
         return;
+    bool timed_out =
+        world->now - answer->started >= answer->worker->request.timeout;
     answer->outcome = FETCH_FAILED;
-    answer->reason = REASON_TIMEOUT;
+    answer->reason = timed_out ? REASON_TIMEOUT : REASON_CUT;
     answer->status = 0;
     answer->retry_after = -1;
 }
@@ -274,6 +276,7 @@ static void fail(struct answer *answer, enum reason reason, struct rng *rng)
 {
     answer->outcome = FETCH_FAILED;
     answer->reason = reason;
+    coverage_cause(CAUSE_BAD_ANSWER);
     if (reason == REASON_REFUSED) {
         answer->status = 429;
         if (random_permille(rng, 700))
@@ -288,6 +291,7 @@ static void fail(struct answer *answer, enum reason reason, struct rng *rng)
 static void poisoned(struct world *world, struct event *event)
 {
     world->outcome->poisoned++;
+    coverage_cause(CAUSE_POISON);
     node_die(world, &world->nodes[event->index], DEATH_CRASH,
              random_range(&world->node_rng, 100, 1500) * USEC_PER_MSEC);
 }
@@ -356,4 +360,5 @@ void web_actor_fini(struct web_actor *web)
         HASH_DEL(web->asked, asked);
         free(asked);
     }
+    web->asked = NULL;
 }

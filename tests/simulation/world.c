@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "faults.h"
+#include "memory.h"
 
 #define START_AT (10 * USEC_PER_SEC)
 #define AFTER_END (10 * USEC_PER_SEC)
@@ -185,6 +186,35 @@ static void step(struct world *world)
 }
 
 /*
+ * Around a core
+ */
+
+#define MEMORY_SPAN (30 * USEC_PER_SEC) /* then there is enough */
+
+void world_core_begins(struct world *world)
+{
+    int odds = world->scenario->noise[NOISE_MEMORY];
+    coverage_watch(true);
+    if (world->now > START_AT + MEMORY_SPAN ||
+        !random_permille(&world->other_rng, odds))
+        return;
+    int64_t after = random_range(&world->other_rng, 0, 12);
+    memory_fail_after(after, random_permille(&world->other_rng, 500));
+}
+
+bool world_core_ended(struct world *world, const char *who)
+{
+    bool failed = memory_well();
+    coverage_watch(false);
+    if (!failed)
+        return false;
+    coverage_cause(CAUSE_MEMORY);
+    world->outcome->out_of_memory++;
+    world_log(world, who, "was out of memory");
+    return true;
+}
+
+/*
  * The whole
  */
 
@@ -214,6 +244,9 @@ static void world_init(struct world *world, const struct scenario *scenario,
     world->net_rng = random_stream(scenario->seed, 1);
     world->ledger_rng = random_stream(scenario->seed, 2);
     world->node_rng = random_stream(scenario->seed, 3);
+    world->other_rng = random_stream(scenario->seed, 4);
+    world->run = LEDGER_ACTOR_FIRST_RUN;
+    world->runs_left = scenario->runs - 1;
     for (int i = 0; i < scenario->nodes; i++) {
         struct sim_node *node = &world->nodes[i];
         node->index = i;
@@ -263,6 +296,7 @@ void world_run(const struct scenario *scenario, bool verbose,
 {
     struct world *world = world_alloc(sizeof(*world));
     world_init(world, scenario, verbose, outcome);
+    coverage_begin(outcome);
     begin(world);
     usec_t deadline = rules_deadline(world);
     while (!world->finished) {

@@ -9,6 +9,7 @@
 #ifndef SIMULATION_WORLD_H
 #define SIMULATION_WORLD_H
 
+#include "coverage.h"
 #include "ledger_actor.h"
 #include "master_process.h"
 #include "node_process.h"
@@ -19,7 +20,7 @@
 #include "store_actor.h"
 #include "web_actor.h"
 
-#define WORLD_MASTERS_MAX 40     /* a fault makes at most two new ones */
+#define WORLD_MASTERS_MAX 48     /* a fault makes at most two new ones */
 #define WORLD_EVENTS_MAX 3000000 /* more in one seed is a loop without end */
 
 /* What a run amounted to; in memory shared with the parent process. */
@@ -34,6 +35,8 @@ struct outcome {
     int64_t closings, already, answers_lost, refused;
     int64_t poisoned; /* nodes killed by a key */
     int64_t asked;
+    int64_t out_of_memory, cut_short, strangers;
+    uint32_t coverage[COVERAGE_MOVES_MAX][CAUSE_COUNT];
 };
 
 struct event;
@@ -66,7 +69,7 @@ struct world {
     struct event *heap;
     size_t n_events, capacity;
     struct name *names;
-    struct rng net_rng, ledger_rng, node_rng;
+    struct rng net_rng, ledger_rng, node_rng, other_rng;
     struct settings *settings;
     struct pipeline *pipeline;
     struct buffer yaml;
@@ -80,10 +83,12 @@ struct world {
     usec_t last_report[SCENARIO_NODES_MAX];  /* arrivals of each channel's */
     usec_t last_control[SCENARIO_NODES_MAX]; /* newest message, to keep the */
     usec_t last_task[SCENARIO_NODES_MAX];    /* order */
+    int64_t run;                             /* the present one's number */
+    int runs_left;                           /* that come after it */
     int master;        /* who is reached by the nodes; -1: none */
     usec_t calm_after; /* the last fault is over */
     usec_t finished_at;
-    bool finished; /* a master said that nothing is open */
+    bool finished; /* of the last run, a master said that nothing is open */
 };
 
 /* Runs the scenario to its end; on a broken rule, does not return. */
@@ -102,6 +107,11 @@ struct event *world_after_master(struct world *world, struct sim_master *master,
 const char *world_name(struct world *world, struct slice text);
 
 void *world_alloc(size_t bytes); /* zeroed; never NULL */
+
+/* Around each event of a core: memory may run out in it, and its moves are
+ * counted. The second says whether it did. */
+void world_core_begins(struct world *world);
+bool world_core_ended(struct world *world, const char *who);
 
 /* Says which rule is broken, and ends this process. */
 __attribute__((noreturn)) void rule_broken(struct world *world,
