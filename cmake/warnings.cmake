@@ -22,6 +22,8 @@ if(WINDROW_FUZZ)
     target_compile_options(windrow_flags INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 if(WINDROW_COVERAGE) # processes that meet at a file of counts wait for each other
+    target_compile_definitions(windrow_flags INTERFACE
+        WINDROW_COVERAGE_FOLDER="${CMAKE_BINARY_DIR}") # node/main.c
     target_compile_options(windrow_flags INTERFACE --coverage -fprofile-update=atomic)
     target_link_options(windrow_flags INTERFACE --coverage)
 endif()

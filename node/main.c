@@ -201,6 +201,23 @@ static void set_limits(const struct settings *settings)
 #endif
 }
 
+/* Where a build for tests writes besides. */
+static int name_test_places(struct confinement *confinement, struct error *err)
+{
+    const char *const places[] = {
+#ifdef WINDROW_CRASH_POINTS
+        getenv("WINDROW_CRASH_ONCE"), getenv("WINDROW_CRASH_COUNT"),
+#endif
+#ifdef WINDROW_COVERAGE_FOLDER
+        WINDROW_COVERAGE_FOLDER,
+#endif
+        NULL};
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++)
+        if (places[i] && confine_allow(confinement, places[i], err))
+            return (int)err->code;
+    return 0;
+}
+
 /* The store's folder, if it is SQLite's, and what WINDROW_NODE_WRITES names.
  */
 static int name_places(const struct settings *settings,
@@ -208,11 +225,14 @@ static int name_places(const struct settings *settings,
 {
     static const char sqlite[] = "sqlite:";
     struct buffer url = BUFFER_EMPTY;
-    int status = settings_database_url(settings, &url, err);
+    int status = name_test_places(confinement, err);
+    if (!status)
+        status = settings_database_url(settings, &url, err);
     if (!status && !strncmp(buffer_text(&url), sqlite, sizeof sqlite - 1)) {
         status = confine_allow(confinement, url.data + sizeof sqlite - 1, err);
         if (!status) /* where SQLite may spill what it sorts */
-            setenv("SQLITE_TMPDIR", confinement->places[0], 0);
+            setenv("SQLITE_TMPDIR",
+                   confinement->places[confinement->n_places - 1], 0);
     }
     buffer_free(&url);
     char text[SETTINGS_VALUE_BYTES_MAX] = "", *rest = text, *place;

@@ -71,12 +71,12 @@ enum setting_type { SETTING_TEXT, SETTING_DURATION, SETTING_BYTES };
       false, "largest file that a node may write: its SQLite store")           \
     X("WINDROW_NODE_MEMORY", SETTING_BYTES, "1GiB", "64MiB", "1024GiB", false, \
       "memory limit of each node")                                             \
-    X("WINDROW_NODE_WRITES", SETTING_TEXT, NULL, NULL, NULL, false,            \
-      "folders, parted by colons, in which a node may write besides that of "  \
-      "an SQLite store: those of other SQLite files that it reads")            \
     X("WINDROW_NODE_WAIT", SETTING_DURATION, "60s", "1s", "1d", false,         \
       "how long a run waits for a first or a lost last node before it ends "   \
       "(resumable)")                                                           \
+    X("WINDROW_NODE_WRITES", SETTING_TEXT, NULL, NULL, NULL, false,            \
+      "folders, parted by colons, in which a node may write besides that of "  \
+      "an SQLite store: those of other SQLite files that it reads")            \
     X("YAHOO_IN_FLIGHT", SETTING_TEXT, NULL, NULL, NULL, false,                \
       "transfers in flight to Yahoo over all nodes, or unlimited; the "        \
       "pipeline says 10")                                                      \
