@@ -53,6 +53,12 @@ int ledger_check_version(int64_t version, struct error *err)
                      (long long)version, LEDGER_VERSION);
 }
 
+int ledger_name_taken(const char *name, struct error *err)
+{
+    return error_set(err, ERR_CONFLICT, "there is a run named %s already",
+                     name);
+}
+
 int ledger_take_id(struct ledger *ledger, const char *id, struct error *err)
 {
     if (strlen(id) != LEDGER_ID_BYTES - 1)
@@ -171,6 +177,23 @@ int ledger_run_renew(struct ledger *ledger, int64_t run, int64_t epoch,
     return ledger->ops->run_renew(ledger, run, epoch, lease, err);
 }
 
+int ledger_run_scale(struct ledger *ledger, int64_t run, int nodes,
+                     struct error *err)
+{
+    struct arena arena = ARENA_EMPTY;
+    struct run_row row;
+    bool scaled = false;
+    int rc = ledger->ops->run_scale(ledger, run, nodes, &scaled, err);
+    if (rc || scaled)
+        return rc;
+    rc = ledger_run_row(ledger, run, &arena, &row, err);
+    if (rc == 0)
+        rc = error_set(err, ERR_CONFLICT, "run %lld has ended already (%s)",
+                       (long long)run, run_state_name(row.state));
+    arena_free(&arena);
+    return rc;
+}
+
 int ledger_run_end(struct ledger *ledger, int64_t run, int64_t epoch,
                    enum run_state state, struct error *err)
 {
@@ -207,6 +230,19 @@ int ledger_run_row(struct ledger *ledger, int64_t run, struct arena *arena,
         return error_set(err, ERR_NOT_FOUND, "there is no run %lld",
                          (long long)run);
     *ret = rows[0];
+    return 0;
+}
+
+int ledger_run_named(struct ledger *ledger, const char *name, int64_t *ret,
+                     struct error *err)
+{
+    int64_t run = 0;
+    int rc = ledger->ops->run_named(ledger, name, &run, err);
+    if (rc)
+        return rc;
+    if (run == 0)
+        return error_set(err, ERR_NOT_FOUND, "there is no run named %s", name);
+    *ret = run;
     return 0;
 }
 

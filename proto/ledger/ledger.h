@@ -26,7 +26,7 @@
 #include "ledger/closing.h"
 #include "pipeline/pipeline.h"
 
-#define LEDGER_VERSION 1
+#define LEDGER_VERSION 2   /* 1 had no names of runs: it is brought up to 2 */
 #define LEDGER_ID_BYTES 33 /* 32 hexadecimal digits and a NUL */
 #define LEDGER_PAGE_MAX 1024
 
@@ -39,6 +39,7 @@ enum run_state {
 const char *run_state_name(enum run_state state); /* "open", "done", ... */
 
 struct run_spec {
+    const char *name;           /* unique in the ledger; NULL: none */
     struct slice pipeline_text; /* unexpanded */
     const char *pipeline_name;
     const char *pipeline_path;
@@ -54,6 +55,8 @@ struct run_row {
     int64_t run;
     int64_t epoch;
     enum run_state state;
+    const char *name; /* "": none */
+    int nodes_wanted; /* by ledger_run_scale(); 0: nobody has said */
     const char *pipeline_name;
     const char *pipeline_path;
     struct slice pipeline_text;
@@ -137,7 +140,9 @@ int ledger_use_pipeline(struct ledger *ledger, const struct pipeline *pipeline,
  * none is not made). After a failure: nothing was written, and the transaction
  * is over; only after ERR_DATABASE_AWAY from the commit the run may be there,
  * owned by nobody once its lease is over. A key that is no UTF-8 is
- * ERR_DATABASE_DATA, from its own call or a later one. */
+ * ERR_DATABASE_DATA, from its own call or a later one. ERR_CONFLICT where a run
+ * of that name is there; where another master is just writing one, this waits
+ * to see whether it does. */
 MUSTCHECK
 int ledger_run_begin(struct ledger *ledger, const struct run_spec *spec,
                      int64_t *ret_run, int64_t *ret_epoch, struct error *err);
@@ -161,6 +166,12 @@ int ledger_run_take(struct ledger *ledger, int64_t run, const char *owner,
 MUSTCHECK
 int ledger_run_renew(struct ledger *ledger, int64_t run, int64_t epoch,
                      usec_t lease, struct error *err);
+/* Says how many local nodes an open run's master should have; it hears of it
+ * with its next renewal. ERR_NOT_FOUND; ERR_CONFLICT where the run has ended.
+ */
+MUSTCHECK
+int ledger_run_scale(struct ledger *ledger, int64_t run, int nodes,
+                     struct error *err);
 /* Ends the run in `state`; RUN_OPEN only gives the lease back. */
 MUSTCHECK
 int ledger_run_end(struct ledger *ledger, int64_t run, int64_t epoch,
@@ -181,6 +192,10 @@ int ledger_look(struct ledger *ledger, int64_t run, const int64_t *batches,
 MUSTCHECK
 int ledger_run_row(struct ledger *ledger, int64_t run, struct arena *arena,
                    struct run_row *ret, struct error *err);
+/* The number of the run that has this name. ERR_NOT_FOUND. */
+MUSTCHECK
+int ledger_run_named(struct ledger *ledger, const char *name, int64_t *ret,
+                     struct error *err);
 /* The newest runs first, at most `limit`, without pipeline_text. */
 MUSTCHECK
 int ledger_runs(struct ledger *ledger, size_t limit, struct arena *arena,

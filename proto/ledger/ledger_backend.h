@@ -28,6 +28,9 @@ struct ledger_ops {
                     usec_t lease, bool *ret_taken, struct error *err);
     int (*run_renew)(struct ledger *ledger, int64_t run, int64_t epoch,
                      usec_t lease, struct error *err);
+    /* Whether the run was open. */
+    int (*run_scale)(struct ledger *ledger, int64_t run, int nodes,
+                     bool *ret_scaled, struct error *err);
     int (*run_end)(struct ledger *ledger, int64_t run, int64_t epoch,
                    enum run_state state, struct error *err);
     int (*open_batches)(struct ledger *ledger, int64_t run, int64_t after,
@@ -39,6 +42,9 @@ struct ledger_ops {
     int (*runs)(struct ledger *ledger, int64_t run, size_t limit,
                 struct arena *arena, struct run_row **ret, size_t *ret_n,
                 struct error *err);
+    /* 0: there is none. */
+    int (*run_named)(struct ledger *ledger, const char *name, int64_t *ret,
+                     struct error *err);
     int (*failure_counts)(struct ledger *ledger, int64_t run,
                           struct reason_count *ret, size_t *ret_n,
                           struct error *err);
@@ -62,6 +68,7 @@ int ledger_sqlite_open(const char *path, struct ledger **ret,
 
 /* ledger.c: what is left of a run's fields after reading a row. */
 enum run_state ledger_run_state_parse(const char *name);
+int ledger_name_taken(const char *name, struct error *err);
 int ledger_lease_lost(int64_t run, int64_t epoch, struct error *err);
 /* ERR_VERSION unless the tables' version is LEDGER_VERSION. */
 int ledger_check_version(int64_t version, struct error *err);

@@ -12,40 +12,63 @@
 #include "base/log.h"
 #include "ledger/ledger_postgres_private.h"
 
+#define SETTING(name, value) "set_config('" name "', " value ", true)"
+
+/* Whatever the server's defaults are. It must be the transaction's first
+ * statement; unlike SET TRANSACTION it needs no BEGIN. */
+static const char isolation_sql[] =
+    "SET transaction_isolation = 'read committed'";
+
 /* A statement that takes longer than its limit ends with SQLSTATE 57014,
  * which is tried again. A commit that is not durable would be no
  * acknowledgement; a stronger setting than `on` is left alone. */
-const char ledger_postgres_setup_sql[] =
-    "SET client_min_messages = warning;"
-    "SET client_encoding = 'UTF8';"
-    "SET timezone = 'UTC';"
-    "SET default_transaction_isolation = 'read committed';"
-    "SET statement_timeout = '60s';"
-    "SET idle_in_transaction_session_timeout = '10min';"
-    "SET plan_cache_mode = force_generic_plan;"
-    "SELECT set_config('synchronous_commit', 'on', false)"
-    " WHERE current_setting('synchronous_commit') = 'off'";
+static const char settings_sql[] =
+    "SELECT " SETTING("timezone", "'UTC'") ", " SETTING(
+        "statement_timeout",
+        "'"
+        "6"
+        "0"
+        "s"
+        "'") ", " SETTING("idle_in_transaction_session_timeout",
+                          "'10min'") ", " SETTING("plan_cache_mode",
+                                                  "'force_generic_"
+                                                  "plan'") ", " SETTING("synchr"
+                                                                        "ono"
+                                                                        "us_"
+                                                                        "commi"
+                                                                        "t",
+                                                                        "CASE "
+                                                                        "curren"
+                                                                        "t_"
+                                                                        "settin"
+                                                                        "g('"
+                                                                        "synchr"
+                                                                        "ono"
+                                                                        "us_"
+                                                                        "commit"
+                                                                        "') "
+                                                                        "WHEN "
+                                                                        "'off' "
+                                                                        "THEN "
+                                                                        "'on'"
+                                                                        " ELSE "
+                                                                        "curren"
+                                                                        "t_"
+                                                                        "settin"
+                                                                        "g('"
+                                                                        "synchr"
+                                                                        "ono"
+                                                                        "us_"
+                                                                        "commit"
+                                                                        "') "
+                                                                        "END");
 
-void ledger_postgres_connect_params(const char *url, const char **keywords,
-                                    const char **values)
+bool ledger_postgres_send_settings(PGconn *connection)
 {
-    /* What stands before dbname is overruled by the URL, what stands after
-     * it overrules the URL. */
-    const char *const params[LEDGER_CONNECT_PARAMS][2] = {
-        {"connect_timeout", "10"},
-        {"keepalives_idle", "10"},
-        {"keepalives_interval", "5"},
-        {"keepalives_count", "3"},
-        {"tcp_user_timeout", "30000"},
-        {"fallback_application_name", "windrow"},
-        {"dbname", url},
-        {"client_encoding", "UTF8"},
-        {NULL, NULL},
-    };
-    for (size_t i = 0; i < LEDGER_CONNECT_PARAMS; i++) {
-        keywords[i] = params[i][0];
-        values[i] = params[i][1];
-    }
+    return PQsendQueryParams(connection, isolation_sql, 0, NULL, NULL, NULL,
+                             NULL, 0) &&
+           PQsendQueryParams(connection, settings_sql, 0, NULL, NULL, NULL,
+                             NULL, 0);
 }
 
 /* A password with an unescaped / or @ leaks into host and port. */
@@ -87,32 +110,63 @@ static void on_notice(void *context, const char *message)
     log_debug("ledger", "%s", text);
 }
 
-static int connect_anew(struct ledger_postgres *pg, struct error *err)
+PGconn *ledger_postgres_connect(const char *url, struct error *err)
 {
-    const char *keywords[LEDGER_CONNECT_PARAMS];
-    const char *values[LEDGER_CONNECT_PARAMS];
-    PQfinish(pg->connection);
-    memset(pg->prepared, 0, sizeof pg->prepared);
-    pg->add_prepared = false;
-    ledger_postgres_connect_params(pg->url, keywords, values);
-    pg->connection = PQconnectdbParams(keywords, values, 1);
-    if (!pg->connection)
-        return ledger_no_memory(err);
-    if (PQstatus(pg->connection) != CONNECTION_OK)
-        return ledger_postgres_error(pg->connection, NULL, err);
-    PQsetNoticeProcessor(pg->connection, on_notice, NULL);
-    if (PQserverVersion(pg->connection) < 120000)
+    /* What stands before dbname is overruled by the URL, what stands after
+     * it overrules the URL. */
+    static const char *const keywords[] = {
+        "connect_timeout",  "keepalives_idle",  "keepalives_interval",
+        "keepalives_count", "tcp_user_timeout", "fallback_application_name",
+        "dbname",           "client_encoding",  NULL,
+    };
+    const char *const values[] = {
+        "10", "10", "5", "3", "30000", "windrow", url, "UTF8", NULL,
+    };
+    PGconn *connection = PQconnectdbParams(keywords, values, 1);
+    if (PQstatus(connection) == CONNECTION_OK) {
+        PQsetNoticeProcessor(connection, on_notice, NULL);
+        return connection;
+    }
+    if (connection)
+        ledger_postgres_error(connection, NULL, err);
+    else
+        ledger_no_memory(err);
+    PQfinish(connection);
+    return NULL;
+}
+
+static int check_server(const PGconn *connection, struct error *err)
+{
+    int version = PQserverVersion(connection);
+    if (version < 120000)
         return error_set(err, ERR_DATABASE,
                          "the server is PostgreSQL %d; 12 or later is needed",
-                         PQserverVersion(pg->connection) / 10000);
-    return pg_execute(pg, ledger_postgres_setup_sql, err);
+                         version / 10000);
+    const char *encoding = PQparameterStatus(connection, "server_encoding");
+    if (encoding && strcmp(encoding, "UTF8"))
+        return error_set(err, ERR_DATABASE,
+                         "the database's encoding is %s, which can't hold "
+                         "every key: make one with CREATE DATABASE ... "
+                         "ENCODING 'UTF8' TEMPLATE template0",
+                         encoding);
+    return 0;
+}
+
+static int connect_anew(struct ledger_postgres *pg, struct error *err)
+{
+    PQfinish(pg->connection);
+    pg->connection = ledger_postgres_connect(pg->url, err);
+    if (!pg->connection)
+        return (int)err->code;
+    return check_server(pg->connection, err);
 }
 
 int pg_ready(struct ledger_postgres *pg, struct error *err)
 {
     CHECK(!pg->in_run);
     if (pg->connection && PQstatus(pg->connection) == CONNECTION_OK &&
-        PQtransactionStatus(pg->connection) == PQTRANS_IDLE)
+        PQtransactionStatus(pg->connection) == PQTRANS_IDLE &&
+        PQpipelineStatus(pg->connection) == PQ_PIPELINE_OFF)
         return 0;
     int rc = connect_anew(pg, err);
     if (rc) {
@@ -148,6 +202,50 @@ static bool is_good(const PGresult *result)
     return status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK;
 }
 
+/* The answer to the last statement before the Sync, or the first failure;
+ * NULL where the connection broke without a word. */
+static PGresult *last_answer(PGconn *connection)
+{
+    PGresult *answer = NULL;
+    size_t n_nulls = 0; /* one stands between two statements' answers */
+    while (n_nulls < 2 && PQstatus(connection) == CONNECTION_OK) {
+        PGresult *result = PQgetResult(connection);
+        n_nulls = result ? 0 : n_nulls + 1;
+        if (PQresultStatus(result) == PGRES_PIPELINE_SYNC) {
+            PQclear(result);
+            return answer;
+        }
+        if (result && (!answer || is_good(answer))) {
+            PQclear(answer);
+            answer = result;
+        } else {
+            PQclear(result);
+        }
+    }
+    if (!is_good(answer))
+        return answer;
+    PQclear(answer); /* what was not synced was not committed */
+    return NULL;
+}
+
+/* One statement, and its settings before it, as a transaction. What fails
+ * half-way leaves the pipeline on, which pg_ready() sees. */
+static PGresult *transact(PGconn *connection, const char *sql, int n,
+                          const char *const *values, const int *lengths,
+                          const int *formats)
+{
+    if (!PQenterPipelineMode(connection) ||
+        !ledger_postgres_send_settings(connection) ||
+        !PQsendQueryParams(connection, sql, n, NULL, values, lengths, formats,
+                           0) ||
+        !PQpipelineSync(connection))
+        return NULL;
+    PGresult *answer = last_answer(connection);
+    if (answer)
+        PQexitPipelineMode(connection);
+    return answer;
+}
+
 int pg_query(struct ledger_postgres *pg, const char *sql,
              const struct pg_args *args, PGresult **ret, struct error *err)
 {
@@ -155,8 +253,11 @@ int pg_query(struct ledger_postgres *pg, const char *sql,
     if (!args)
         args = &none;
     PGresult *result =
-        PQexecParams(pg->connection, sql, args->n, NULL, args->values,
-                     args->lengths, args->formats, 0);
+        PQtransactionStatus(pg->connection) == PQTRANS_INTRANS
+            ? PQexecParams(pg->connection, sql, args->n, NULL, args->values,
+                           args->lengths, args->formats, 0)
+            : transact(pg->connection, sql, args->n, args->values,
+                       args->lengths, args->formats);
     if (!is_good(result)) {
         int rc = ledger_postgres_error(pg->connection, result, err);
         PQclear(result);
@@ -164,6 +265,12 @@ int pg_query(struct ledger_postgres *pg, const char *sql,
     }
     *ret = result;
     return 0;
+}
+
+int pg_begin(struct ledger_postgres *pg, struct error *err)
+{
+    int rc = pg_execute(pg, "BEGIN ISOLATION LEVEL READ COMMITTED", err);
+    return rc ? rc : pg_execute(pg, settings_sql, err);
 }
 
 int pg_execute(struct ledger_postgres *pg, const char *sql, struct error *err)
@@ -177,27 +284,6 @@ int pg_execute(struct ledger_postgres *pg, const char *sql, struct error *err)
 int64_t pg_int(const PGresult *result, int row, int column)
 {
     return strtoll(PQgetvalue(result, row, column), NULL, 10);
-}
-
-static int prepare_closing(struct ledger_postgres *pg, int index,
-                           const char *name, struct error *err)
-{
-    const struct pipeline *pipeline = pg->base.pipeline;
-    if (pg->prepared[index])
-        return 0;
-    struct buffer sql = BUFFER_EMPTY;
-    int n_params = 0;
-    int rc = ledger_close_statement(pipeline, &pipeline->workers[index], &sql,
-                                    &n_params, err);
-    if (rc == 0) {
-        AUTO_RESULT *result =
-            PQprepare(pg->connection, name, buffer_text(&sql), n_params, NULL);
-        if (!is_good(result))
-            rc = ledger_postgres_error(pg->connection, result, err);
-    }
-    buffer_free(&sql);
-    pg->prepared[index] = rc == 0;
-    return rc;
 }
 
 /* The batch was closed before: by this closing, whose answer was lost? */
@@ -222,18 +308,21 @@ static int close_batch(struct ledger *ledger, const struct closing *closing,
     int rc = pg_ready(pg, err);
     if (rc)
         return rc;
-    rc = ledger_close_bind(ledger->pipeline, closing, params, err);
+    struct buffer sql = BUFFER_EMPTY;
+    int n_params = 0;
+    rc = ledger_close_statement(ledger->pipeline,
+                                &ledger->pipeline->workers[closing->worker],
+                                &sql, &n_params, err);
+    if (rc == 0)
+        rc = ledger_close_bind(ledger->pipeline, closing, params, err);
+    AUTO_RESULT *answer = NULL;
+    if (rc == 0)
+        answer = transact(pg->connection, buffer_text(&sql), params->n,
+                          params->values, params->lengths, params->formats);
+    buffer_free(&sql);
     if (rc)
         return rc;
-    char name[32];
-    snprintf(name, sizeof name, "windrow_close_%d", closing->worker);
-    rc = prepare_closing(pg, closing->worker, name, err);
-    if (rc)
-        return rc;
-    AUTO_RESULT *answer =
-        PQexecPrepared(pg->connection, name, params->n, params->values,
-                       params->lengths, params->formats, 0);
-    if (PQstatus(pg->connection) != CONNECTION_OK)
+    if (!answer || PQstatus(pg->connection) != CONNECTION_OK)
         return ledger_postgres_error(pg->connection, answer, err);
     bool must_ask = false;
     rc = ledger_close_read(answer, closing, result, &must_ask, err);
@@ -259,9 +348,11 @@ static const struct ledger_ops ops = {
     .run_rollback = pg_run_rollback,
     .run_take = pg_run_take,
     .run_renew = pg_run_renew,
+    .run_scale = pg_run_scale,
     .run_end = pg_run_end,
     .open_batches = pg_open_batches,
     .look = pg_look,
+    .run_named = pg_run_named,
     .runs = pg_runs,
     .failure_counts = pg_failure_counts,
     .failures = pg_failures,

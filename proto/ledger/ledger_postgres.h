@@ -1,14 +1,18 @@
 /*
- * ledger_postgres.h: the closing as one PostgreSQL statement, and how a
- * connection is made for it.
+ * ledger_postgres.h: the closing as one PostgreSQL statement, how a connection
+ * is made for it, and what goes before it in its transaction.
  *
  * For a node, which sends it through libpq's pipeline mode without blocking,
  * and for ledger_close_batch(). The statement is fixed for a worker of a
- * pipeline (its sinks are part of the text), so it can be prepared once a
- * connection; everything else is a parameter. The pipeline must have been
- * through ledger_use_pipeline() on that database, which notes the columns that
- * are texts; all others get numeric, boolean or timestamptz, and the INSERT's
- * assignment casts do the rest, in UTC because of ledger_postgres_setup_sql.
+ * pipeline (its sinks are part of the text); everything else is a parameter.
+ * The pipeline must have been through ledger_use_pipeline() on that database,
+ * which notes the columns that are texts; all others get numeric, boolean or
+ * timestamptz, and the INSERT's assignment casts do the rest, in UTC because of
+ * ledger_postgres_send_settings().
+ *
+ * Nothing relies on a session, since a pooler (pgbouncer in transaction mode)
+ * gives each transaction another: no prepared statement, no SET that outlives
+ * its transaction.
  */
 #ifndef LEDGER_LEDGER_POSTGRES_H
 #define LEDGER_LEDGER_POSTGRES_H
@@ -22,12 +26,11 @@
 #define CLOSE_PARAMS_MAX 600
 #define CLOSE_BYTES_MAX (256 * 1024 * 1024) /* a message must be below 1 GB */
 
-/* For PQconnectdbParams() and PQconnectStartParams() with expand_dbname: what
- * the URL leaves open (time-outs, keepalives) and what must hold (UTF-8). The
- * arrays have room for LEDGER_CONNECT_PARAMS and keep pointing at `url`. */
-#define LEDGER_CONNECT_PARAMS 9
-void ledger_postgres_connect_params(const char *url, const char **keywords,
-                                    const char **values);
+/* Connects, blocking: what the URL leaves open (time-outs, keepalives) is
+ * filled in, and texts are UTF-8. NULL with `err` set: as
+ * ledger_postgres_error(), ERR_MEMORY. */
+MUSTCHECK
+PGconn *ledger_postgres_connect(const char *url, struct error *err);
 
 /* ERR_SETTING where libpq can't read the URL, or reads a piece of an unescaped
  * password as host or port. To be asked first: libpq's own complaint would
@@ -35,10 +38,11 @@ void ledger_postgres_connect_params(const char *url, const char **keywords,
 MUSTCHECK
 int ledger_postgres_check_url(const char *url, struct error *err);
 
-/* To be sent (simple protocol, before pipeline mode) once after each connect:
- * UTC, READ COMMITTED, durable commits, time limits. Startup options would
- * not get through pgbouncer. */
-extern const char ledger_postgres_setup_sql[];
+/* In pipeline mode, first in each transaction: READ COMMITTED, UTC, a durable
+ * commit, a time limit, a generic plan, all until its end. Two statements,
+ * answered by PGRES_COMMAND_OK and PGRES_TUPLES_OK. False: as PQsendQuery. */
+MUSTCHECK
+bool ledger_postgres_send_settings(PGconn *connection);
 
 /* Appends the text of the statement for closings of `worker`; *ret_n_params
  * is how many parameters it has. ERR_MEMORY, ERR_LIMIT. */

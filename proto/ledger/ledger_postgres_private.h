@@ -16,9 +16,7 @@ struct ledger_postgres {
     bool in_run; /* between run_begin and run_commit: no reconnecting */
     int64_t run; /* being written */
     usec_t lease;
-    size_t piped;      /* root batches sent, whose answers were not read yet */
-    bool add_prepared; /* root batches, on this connection */
-    bool prepared[PIPELINE_WORKERS_MAX]; /* closings, on this connection */
+    size_t piped; /* root batches sent, whose answers were not read yet */
     struct close_params params;
 };
 
@@ -50,10 +48,13 @@ static inline struct ledger_postgres *ledger_postgres(struct ledger *ledger)
 
 /* Connected, anew if need be. */
 int pg_ready(struct ledger_postgres *pg, struct error *err);
-/* Runs one statement and waits; `args` may be NULL. */
+/* Runs one statement and waits, in the transaction that pg_begin() began or in
+ * one of its own; `args` may be NULL. */
 int pg_query(struct ledger_postgres *pg, const char *sql,
              const struct pg_args *args, PGresult **ret, struct error *err);
 int pg_execute(struct ledger_postgres *pg, const char *sql, struct error *err);
+/* The transaction's settings, as ledger_postgres_send_settings(). */
+int pg_begin(struct ledger_postgres *pg, struct error *err);
 int64_t pg_int(const PGresult *result, int row, int column);
 
 /* ledger_postgres_schema.c */
@@ -72,6 +73,8 @@ int pg_run_take(struct ledger *ledger, int64_t run, const char *owner,
                 usec_t lease, bool *ret_taken, struct error *err);
 int pg_run_renew(struct ledger *ledger, int64_t run, int64_t epoch,
                  usec_t lease, struct error *err);
+int pg_run_scale(struct ledger *ledger, int64_t run, int nodes,
+                 bool *ret_scaled, struct error *err);
 int pg_run_end(struct ledger *ledger, int64_t run, int64_t epoch,
                enum run_state state, struct error *err);
 
@@ -81,6 +84,8 @@ int pg_open_batches(struct ledger *ledger, int64_t run, int64_t after,
                     struct error *err);
 int pg_look(struct ledger *ledger, int64_t run, const int64_t *batches,
             size_t n, struct batch_look *ret, struct error *err);
+int pg_run_named(struct ledger *ledger, const char *name, int64_t *ret,
+                 struct error *err);
 int pg_runs(struct ledger *ledger, int64_t run, size_t limit,
             struct arena *arena, struct run_row **ret, size_t *ret_n,
             struct error *err);

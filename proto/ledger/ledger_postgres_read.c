@@ -123,72 +123,33 @@ int pg_look(struct ledger *ledger, int64_t run, const int64_t *batches,
     return rc;
 }
 
+#define STARTED_AT US("r.started_at")
+#define ENDED_AT US("r.ended_at")
+#define LEASE_LEFT US("r.lease_until - clock_timestamp()")
+
+/* clang-format off */
 static const char runs_sql[] =
     "SELECT r.run, r.epoch, r.state, r.pipeline_name, r.pipeline_path,"
-    " CASE WHEN $1::bigint > 0 THEN r.pipeline_text ELSE '' END, "
-    "r.settings,"
-    " r.owner, r.key_limit, " US("r.started_at") ", coalesce(" US(
-        "r.ended_at") ", 0), greatest(coalesce(" US("r.lease_until - "
-                                                    "clock_timestamp("
-                                                    ")") ", 0), 0),"
-                                                         " c.stored, "
-                                                         "c.done, "
-                                                         "c.failed, "
-                                                         "c.open_keys,"
-                                                         " c.open_"
-                                                         "batches"
-                                                         " FROM "
-                                                         "windrow_"
-                                                         "runs r, "
-                                                         "LATERAL "
-                                                         "(SELECT"
-                                                         " coalesce("
-                                                         "sum(stored),"
-                                                         " 0) AS "
-                                                         "stored,"
-                                                         " coalesce("
-                                                         "sum(done) "
-                                                         "FILTER "
-                                                         "(WHERE "
-                                                         "fetcher), "
-                                                         "0) AS done,"
-                                                         " coalesce("
-                                                         "sum(failed),"
-                                                         " 0) AS "
-                                                         "failed,"
-                                                         " coalesce("
-                                                         "sum(n_keys) "
-                                                         "FILTER "
-                                                         "(WHERE open "
-                                                         "AND "
-                                                         "fetcher), "
-                                                         "0) AS "
-                                                         "open_keys,"
-                                                         " count(*) "
-                                                         "FILTER "
-                                                         "(WHERE "
-                                                         "open) AS "
-                                                         "open_batches"
-                                                         " FROM "
-                                                         "windrow_"
-                                                         "batches b "
-                                                         "WHERE b.run "
-                                                         "= r.run) c"
-                                                         " WHERE "
-                                                         "$1::bigint "
-                                                         "IN (0, "
-                                                         "r.run) "
-                                                         "ORDER BY "
-                                                         "r.run DESC "
-                                                         "LIMIT "
-                                                         "$2::bigint";
+    " CASE WHEN $1::bigint > 0 THEN r.pipeline_text ELSE '' END, r.settings,"
+    " r.owner, r.key_limit, " STARTED_AT ", coalesce(" ENDED_AT ", 0),"
+    " greatest(coalesce(" LEASE_LEFT ", 0), 0),"
+    " c.stored, c.done, c.failed, c.open_keys, c.open_batches,"
+    " coalesce(r.run_name, ''), coalesce(r.nodes_wanted, 0)"
+    " FROM windrow_runs r, LATERAL (SELECT coalesce(sum(stored), 0) AS stored,"
+    " coalesce(sum(done) FILTER (WHERE fetcher), 0) AS done,"
+    " coalesce(sum(failed), 0) AS failed,"
+    " coalesce(sum(n_keys) FILTER (WHERE open AND fetcher), 0) AS open_keys,"
+    " count(*) FILTER (WHERE open) AS open_batches"
+    " FROM windrow_batches b WHERE b.run = r.run) c"
+    " WHERE $1::bigint IN (0, r.run) ORDER BY r.run DESC LIMIT $2::bigint";
+/* clang-format on */
 
 static bool read_run(const PGresult *result, int row, struct arena *arena,
                      struct run_row *ret)
 {
-    char *texts[5];
-    static const int columns[5] = {3, 4, 5, 6, 7};
-    for (size_t i = 0; i < 5; i++) {
+    char *texts[6];
+    static const int columns[6] = {3, 4, 5, 6, 7, 17};
+    for (size_t i = 0; i < 6; i++) {
         texts[i] = arena_copy_text(arena, PQgetvalue(result, row, columns[i]));
         if (!texts[i])
             return false;
@@ -197,6 +158,8 @@ static bool read_run(const PGresult *result, int row, struct arena *arena,
         .run = pg_int(result, row, 0),
         .epoch = pg_int(result, row, 1),
         .state = ledger_run_state_parse(PQgetvalue(result, row, 2)),
+        .name = texts[5],
+        .nodes_wanted = (int)pg_int(result, row, 18),
         .pipeline_name = texts[0],
         .pipeline_path = texts[1],
         .pipeline_text = slice_of(texts[2]),
@@ -239,6 +202,22 @@ int pg_runs(struct ledger *ledger, int64_t run, size_t limit,
     *ret = rows;
     *ret_n = n;
     return 0;
+}
+
+int pg_run_named(struct ledger *ledger, const char *name, int64_t *ret,
+                 struct error *err)
+{
+    struct ledger_postgres *pg = ledger_postgres(ledger);
+    struct pg_args args = {.n = 0};
+    pg_arg_text(&args, slice_of(name));
+    AUTO_RESULT *result = NULL;
+    int rc = pg_ready(pg, err);
+    if (rc == 0)
+        rc = pg_query(pg, "SELECT run FROM windrow_runs WHERE run_name = $1",
+                      &args, &result, err);
+    if (rc == 0)
+        *ret = PQntuples(result) ? pg_int(result, 0, 0) : 0;
+    return rc;
 }
 
 int pg_failure_counts(struct ledger *ledger, int64_t run,

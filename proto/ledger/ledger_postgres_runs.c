@@ -10,7 +10,6 @@
 
 #include "ledger/ledger_postgres_private.h"
 
-static const char add_name[] = "windrow_add";
 #define LEASE_SQL(n) "clock_timestamp() + $" #n " * interval '1 microsecond'"
 
 /* Ends the transaction; by closing the connection where nothing else can. */
@@ -30,6 +29,7 @@ static int insert_run(struct ledger_postgres *pg, const struct run_spec *spec,
     char hash[17];
     ledger_hash_text(spec->pipeline_text, hash);
     struct pg_args args = {.n = 0};
+    pg_arg_text(&args, slice_of(spec->name ? spec->name : ""));
     pg_arg_text(&args, slice_of(spec->pipeline_name));
     pg_arg_text(&args, slice_of(spec->pipeline_path));
     pg_arg_text(&args, spec->pipeline_text);
@@ -41,28 +41,32 @@ static int insert_run(struct ledger_postgres *pg, const struct run_spec *spec,
     AUTO_RESULT *result = NULL;
     int rc = pg_query(
         pg,
-        "INSERT INTO windrow_runs (pipeline_name, pipeline_path,"
+        "INSERT INTO windrow_runs (run_name, pipeline_name, pipeline_path,"
         " pipeline_text, pipeline_hash, settings, owner, epoch, lease_until,"
-        " state, key_limit, started_at) VALUES ($1, $2, $3, $4, $5, $6, "
-        "1, " LEASE_SQL(7) ", 'open', $8::bigint, now()) RETURNING run",
+        " state, key_limit, started_at) VALUES (nullif($1, ''), $2, $3, $4, "
+        "$5, $6, $7,"
+        " 1, " LEASE_SQL(8) ", 'open', $9::bigint, now())"
+                            " ON CONFLICT (run_name) DO NOTHING RETURNING run",
         &args, &result, err);
-    if (rc == 0)
-        *ret_run = pg_int(result, 0, 0);
-    return rc;
+    if (rc)
+        return rc;
+    if (PQntuples(result) == 0)
+        return ledger_name_taken(spec->name, err);
+    *ret_run = pg_int(result, 0, 0);
+    return 0;
 }
 
-/* The root batches' statement: a closing's children, without a closing. */
+/* The root batches' statement: a closing's children, without a closing. It
+ * has no name, and lasts for this transaction only: see ledger_postgres.h. */
 static int prepare_add(struct ledger_postgres *pg, struct error *err)
 {
-    if (pg->add_prepared)
-        return 0;
     struct buffer sql = BUFFER_EMPTY;
     buffer_append_text(&sql, "WITH ");
     ledger_children_sql(&sql, "NULL::bigint", "NULL::integer", "true", 2);
     buffer_append_text(&sql, " SELECT 1 FROM c");
     AUTO_RESULT *result = NULL;
     if (!sql.failed)
-        result = PQprepare(pg->connection, add_name, buffer_text(&sql),
+        result = PQprepare(pg->connection, "", buffer_text(&sql),
                            1 + CHILDREN_PARAMS, NULL);
     bool out_of_memory = sql.failed;
     buffer_free(&sql);
@@ -70,7 +74,6 @@ static int prepare_add(struct ledger_postgres *pg, struct error *err)
         return ledger_no_memory(err);
     if (PQresultStatus(result) != PGRES_COMMAND_OK)
         return ledger_postgres_error(pg->connection, result, err);
-    pg->add_prepared = true;
     return 0;
 }
 
@@ -81,15 +84,14 @@ int pg_run_begin(struct ledger *ledger, const struct run_spec *spec,
     int rc = pg_ready(pg, err);
     if (rc)
         return rc;
-    rc = prepare_add(pg, err);
-    if (rc)
-        return rc;
     pg->in_run = true;
     pg->piped = 0;
     pg->lease = spec->lease;
-    rc = pg_execute(pg, "BEGIN", err);
+    rc = pg_begin(pg, err);
     if (rc == 0)
         rc = insert_run(pg, spec, &pg->run, err);
+    if (rc == 0)
+        rc = prepare_add(pg, err);
     if (rc == 0 && !PQenterPipelineMode(pg->connection))
         rc = ledger_postgres_error(pg->connection, NULL, err);
     if (rc) {
@@ -129,9 +131,8 @@ static int send_batch(struct ledger_postgres *pg, int64_t run,
     int rc = ledger_params_end(params, err);
     if (rc)
         return rc;
-    if (!PQsendQueryPrepared(pg->connection, add_name, params->n,
-                             params->values, params->lengths, params->formats,
-                             0))
+    if (!PQsendQueryPrepared(pg->connection, "", params->n, params->values,
+                             params->lengths, params->formats, 0))
         return ledger_postgres_error(pg->connection, NULL, err);
     pg->piped++;
     return pg->piped < LEDGER_PIPE_BATCHES ? 0 : drain(pg, err);
@@ -238,6 +239,26 @@ int pg_run_renew(struct ledger *ledger, int64_t run, int64_t epoch,
                             3) " WHERE run = $1::bigint AND epoch = $2::bigint"
                                " RETURNING run",
                         &args, run, epoch, err);
+}
+
+int pg_run_scale(struct ledger *ledger, int64_t run, int nodes,
+                 bool *ret_scaled, struct error *err)
+{
+    struct ledger_postgres *pg = ledger_postgres(ledger);
+    struct pg_args args = {.n = 0};
+    pg_arg_int(&args, run);
+    pg_arg_int(&args, nodes);
+    AUTO_RESULT *result = NULL;
+    int rc = pg_ready(pg, err);
+    if (rc == 0)
+        rc = pg_query(pg,
+                      "UPDATE windrow_runs SET nodes_wanted = $2::integer"
+                      " WHERE run = $1::bigint AND state = 'open'"
+                      " RETURNING run",
+                      &args, &result, err);
+    if (rc == 0)
+        *ret_scaled = PQntuples(result) == 1;
+    return rc;
 }
 
 int pg_run_end(struct ledger *ledger, int64_t run, int64_t epoch,

@@ -22,7 +22,8 @@ static const char create_sql[] =
     " pipeline_text text NOT NULL, pipeline_hash text NOT NULL,"
     " settings text NOT NULL, owner text NOT NULL, epoch bigint NOT NULL,"
     " lease_until timestamptz, state text NOT NULL, key_limit bigint NOT NULL,"
-    " started_at timestamptz NOT NULL, ended_at timestamptz);"
+    " started_at timestamptz NOT NULL, ended_at timestamptz,"
+    " run_name text UNIQUE, nodes_wanted integer);"
     "CREATE TABLE IF NOT EXISTS windrow_batches ("
     " run bigint NOT NULL, batch bigint GENERATED ALWAYS AS IDENTITY,"
     " parent bigint, child_no integer, worker integer NOT NULL,"
@@ -45,6 +46,11 @@ static const char create_sql[] =
     "CREATE TABLE IF NOT EXISTS windrow_keys ("
     " run bigint NOT NULL, queue integer NOT NULL,"
     " key text COLLATE \"C\" NOT NULL, PRIMARY KEY (run, queue, key))";
+
+static const char upgrade_sql[] =
+    "ALTER TABLE windrow_runs ADD COLUMN IF NOT EXISTS run_name text UNIQUE,"
+    " ADD COLUMN IF NOT EXISTS nodes_wanted integer;"
+    "UPDATE windrow_ledger SET version = 2";
 
 static const struct table_dialect dialect = {
     .id_column = "id serial PRIMARY KEY",
@@ -77,7 +83,7 @@ static int exists(struct ledger_postgres *pg, const char *table, bool *ret,
 static int create_locked(struct ledger_postgres *pg, const char *sql,
                          const char *then, struct error *err)
 {
-    int rc = pg_execute(pg, "BEGIN", err);
+    int rc = pg_begin(pg, err);
     if (rc == 0)
         rc = pg_execute(pg, LOCK_SQL, err);
     if (rc == 0)
@@ -121,7 +127,9 @@ int pg_schema_open(struct ledger_postgres *pg, struct error *err)
         return error_set(err, ERR_DATABASE,
                          "windrow_ledger holds %d rows instead of one",
                          PQntuples(result));
-    rc = ledger_check_version(pg_int(result, 0, 1), err);
+    int64_t version = pg_int(result, 0, 1);
+    rc = version == 1 ? create_locked(pg, upgrade_sql, NULL, err)
+                      : ledger_check_version(version, err);
     return rc ? rc : ledger_take_id(&pg->base, PQgetvalue(result, 0, 0), err);
 }
 

@@ -112,6 +112,8 @@ int lite_run_take(struct ledger *ledger, int64_t run, const char *owner,
                   usec_t lease, bool *ret_taken, struct error *err);
 int lite_run_renew(struct ledger *ledger, int64_t run, int64_t epoch,
                    usec_t lease, struct error *err);
+int lite_run_scale(struct ledger *ledger, int64_t run, int nodes,
+                   bool *ret_scaled, struct error *err);
 int lite_run_end(struct ledger *ledger, int64_t run, int64_t epoch,
                  enum run_state state, struct error *err);
 
@@ -121,6 +123,8 @@ int lite_open_batches(struct ledger *ledger, int64_t run, int64_t after,
                       struct error *err);
 int lite_look(struct ledger *ledger, int64_t run, const int64_t *batches,
               size_t n, struct batch_look *ret, struct error *err);
+int lite_run_named(struct ledger *ledger, const char *name, int64_t *ret,
+                   struct error *err);
 int lite_runs(struct ledger *ledger, int64_t run, size_t limit,
               struct arena *arena, struct run_row **ret, size_t *ret_n,
               struct error *err);

@@ -105,7 +105,8 @@ static const char runs_sql[] =
     " coalesce(sum(b.done) FILTER (WHERE b.fetcher), 0),"
     " coalesce(sum(b.failed), 0),"
     " coalesce(sum(b.n_keys) FILTER (WHERE b.open AND b.fetcher), 0),"
-    " count(*) FILTER (WHERE b.open)"
+    " count(*) FILTER (WHERE b.open), coalesce(r.run_name, ''),"
+    " coalesce(r.nodes_wanted, 0)"
     " FROM (SELECT * FROM windrow_runs WHERE ?1 IN (0, run)"
     " ORDER BY run DESC LIMIT ?2) r"
     " LEFT JOIN windrow_batches b ON b.run = r.run"
@@ -127,6 +128,8 @@ static bool read_run(sqlite3_stmt *row, struct arena *arena,
         .run = sqlite3_column_int64(row, 0),
         .epoch = sqlite3_column_int64(row, 1),
         .state = ledger_run_state_parse(state ? state : ""),
+        .name = copy_column(row, 17, arena),
+        .nodes_wanted = sqlite3_column_int(row, 18),
         .pipeline_name = copy_column(row, 3, arena),
         .pipeline_path = copy_column(row, 4, arena),
         .pipeline_text = slice_of(pipeline),
@@ -142,7 +145,7 @@ static bool read_run(sqlite3_stmt *row, struct arena *arena,
         .open_keys = sqlite3_column_int64(row, 15),
         .open_batches = sqlite3_column_int64(row, 16),
     };
-    return pipeline && ret->pipeline_name && ret->pipeline_path &&
+    return pipeline && ret->name && ret->pipeline_name && ret->pipeline_path &&
            ret->settings_json && ret->owner;
 }
 
@@ -191,6 +194,23 @@ int lite_runs(struct ledger *ledger, int64_t run, size_t limit,
     *ret = rows;
     *ret_n = n;
     return 0;
+}
+
+int lite_run_named(struct ledger *ledger, const char *name, int64_t *ret,
+                   struct error *err)
+{
+    struct ledger_sqlite *lite = ledger_sqlite(ledger);
+    AUTO_STATEMENT *row = NULL;
+    int rc = lite_prepare(
+        lite, "SELECT run FROM windrow_runs WHERE run_name = ?", &row, err);
+    bool there = false;
+    if (rc)
+        return rc;
+    lite_text(row, 1, slice_of(name));
+    rc = lite_step(lite, row, &there, err);
+    if (rc == 0)
+        *ret = there ? sqlite3_column_int64(row, 0) : 0;
+    return rc;
 }
 
 static enum reason reason_column(sqlite3_stmt *row, int column)

@@ -22,8 +22,9 @@ static int insert_run(struct ledger_sqlite *lite, const struct run_spec *spec,
         lite,
         "INSERT INTO windrow_runs (pipeline_name, pipeline_path,"
         " pipeline_text, pipeline_hash, settings, owner, epoch, lease_until,"
-        " state, key_limit, started_at)"
-        " VALUES (?, ?, ?, ?, ?, ?, 1, ?, 'open', ?, ?)",
+        " state, key_limit, started_at, run_name)"
+        " VALUES (?, ?, ?, ?, ?, ?, 1, ?, 'open', ?, ?, ?)"
+        " ON CONFLICT (run_name) DO NOTHING",
         &statement, err);
     if (rc)
         return rc;
@@ -39,7 +40,12 @@ static int insert_run(struct ledger_sqlite *lite, const struct run_spec *spec,
     sqlite3_bind_int64(statement, 7, now + spec->lease);
     sqlite3_bind_int64(statement, 8, spec->key_limit);
     sqlite3_bind_int64(statement, 9, now);
-    return lite_run(lite, statement, err);
+    if (spec->name)
+        lite_text(statement, 10, slice_of(spec->name));
+    rc = lite_run(lite, statement, err);
+    if (rc == 0 && sqlite3_changes(lite->db) == 0)
+        rc = ledger_name_taken(spec->name, err);
+    return rc;
 }
 
 int lite_run_begin(struct ledger *ledger, const struct run_spec *spec,
@@ -149,6 +155,25 @@ int lite_run_renew(struct ledger *ledger, int64_t run, int64_t epoch,
     rc = lite_run(lite, statement, err);
     if (rc == 0 && sqlite3_changes(lite->db) == 0)
         rc = ledger_lease_lost(run, epoch, err);
+    return rc;
+}
+
+int lite_run_scale(struct ledger *ledger, int64_t run, int nodes,
+                   bool *ret_scaled, struct error *err)
+{
+    struct ledger_sqlite *lite = ledger_sqlite(ledger);
+    AUTO_STATEMENT *statement = NULL;
+    int rc = lite_prepare(lite,
+                          "UPDATE windrow_runs SET nodes_wanted = ?"
+                          " WHERE run = ? AND state = 'open'",
+                          &statement, err);
+    if (rc)
+        return rc;
+    sqlite3_bind_int(statement, 1, nodes);
+    sqlite3_bind_int64(statement, 2, run);
+    rc = lite_run(lite, statement, err);
+    if (rc == 0)
+        *ret_scaled = sqlite3_changes(lite->db) == 1;
     return rc;
 }
 

@@ -19,7 +19,10 @@ static const char create_sql[] =
     " pipeline_hash TEXT NOT NULL, settings TEXT NOT NULL,"
     " owner TEXT NOT NULL, epoch INTEGER NOT NULL, lease_until INTEGER,"
     " state TEXT NOT NULL, key_limit INTEGER NOT NULL,"
-    " started_at INTEGER NOT NULL, ended_at INTEGER);"
+    " started_at INTEGER NOT NULL, ended_at INTEGER,"
+    " run_name TEXT, nodes_wanted INTEGER);"
+    "CREATE UNIQUE INDEX IF NOT EXISTS windrow_runs_name"
+    " ON windrow_runs (run_name);"
     "CREATE TABLE IF NOT EXISTS windrow_batches ("
     " batch INTEGER PRIMARY KEY, run INTEGER NOT NULL, parent INTEGER,"
     " child_no INTEGER, worker INTEGER NOT NULL, fetcher INTEGER NOT NULL,"
@@ -42,6 +45,12 @@ static const char create_sql[] =
     "CREATE TABLE IF NOT EXISTS windrow_keys ("
     " run INTEGER NOT NULL, queue INTEGER NOT NULL, key TEXT NOT NULL,"
     " PRIMARY KEY (run, queue, key)) WITHOUT ROWID";
+
+static const char upgrade_sql[] =
+    "ALTER TABLE windrow_runs ADD COLUMN run_name TEXT;"
+    "ALTER TABLE windrow_runs ADD COLUMN nodes_wanted INTEGER;"
+    "CREATE UNIQUE INDEX windrow_runs_name ON windrow_runs (run_name);"
+    "UPDATE windrow_ledger SET version = 2";
 
 static const struct table_dialect dialect = {
     .id_column = "id INTEGER PRIMARY KEY",
@@ -93,26 +102,56 @@ static int create_ledger(struct ledger_sqlite *lite, struct error *err)
     return rc;
 }
 
+/* The ledger's id and version; an id of "" where the row is missing. */
+static int read_ledger(struct ledger_sqlite *lite, char id[LEDGER_ID_BYTES + 1],
+                       int64_t *ret_version, struct error *err)
+{
+    AUTO_STATEMENT *row = NULL;
+    bool there = false;
+    int rc =
+        lite_prepare(lite, "SELECT id, version FROM windrow_ledger", &row, err);
+    if (rc == 0)
+        rc = lite_step(lite, row, &there, err);
+    if (rc)
+        return rc;
+    const char *text = there ? (const char *)sqlite3_column_text(row, 0) : NULL;
+    snprintf(id, LEDGER_ID_BYTES + 1, "%s", text ? text : "");
+    *ret_version = there ? sqlite3_column_int64(row, 1) : LEDGER_VERSION;
+    return 0;
+}
+
+/* Another program may be at it at this moment: so look again in the
+ * transaction. */
+static int upgrade(struct ledger_sqlite *lite, struct error *err)
+{
+    char id[LEDGER_ID_BYTES + 1];
+    int64_t version = 0;
+    int rc = lite_begin(lite, err);
+    if (rc)
+        return rc;
+    rc = read_ledger(lite, id, &version, err);
+    if (rc == 0 && version == 1)
+        rc = lite_execute(lite, upgrade_sql, err);
+    if (rc == 0)
+        return lite_commit(lite, err);
+    lite_rollback(lite);
+    return rc;
+}
+
 int lite_schema_open(struct ledger_sqlite *lite, struct error *err)
 {
+    char id[LEDGER_ID_BYTES + 1];
+    int64_t version = 0;
     bool there = false;
     int rc = exists(lite, "windrow_ledger", &there, err);
     if (rc == 0 && !there)
         rc = create_ledger(lite, err);
-    AUTO_STATEMENT *statement = NULL;
     if (rc == 0)
-        rc = lite_prepare(lite, "SELECT id, version FROM windrow_ledger",
-                          &statement, err);
-    bool row = false;
+        rc = read_ledger(lite, id, &version, err);
     if (rc == 0)
-        rc = lite_step(lite, statement, &row, err);
-    if (rc)
-        return rc;
-    const char *id =
-        row ? (const char *)sqlite3_column_text(statement, 0) : NULL;
-    rc =
-        row ? ledger_check_version(sqlite3_column_int64(statement, 1), err) : 0;
-    return rc ? rc : ledger_take_id(&lite->base, id ? id : "", err);
+        rc = version == 1 ? upgrade(lite, err)
+                          : ledger_check_version(version, err);
+    return rc ? rc : ledger_take_id(&lite->base, id, err);
 }
 
 /* https://www.sqlite.org/datatype3.html, 3.1: which affinity a declared type

@@ -549,6 +549,78 @@ static void test_lease(void **state)
     arena_free(&arena);
 }
 
+/* Of several runs of one name only the first is begun; runs without a name
+ * don't mind each other. */
+static void test_name(void **state)
+{
+    struct fixture *f = *state;
+    struct error err = ERROR_NONE;
+    struct arena arena = ARENA_EMPTY;
+    struct run_spec spec = fixture_spec();
+    struct run_row row;
+    int64_t run = 0, epoch = 0, found = 0, batch = 0;
+    fixture_run(f, 1, 1, &batch);
+    fixture_run(f, 1, 1, &batch);
+    spec.name = "monday's \"first\"";
+    assert_int_equal(ledger_run_named(f->ledger, spec.name, &found, &err),
+                     ERR_NOT_FOUND);
+    err = ERROR_NONE;
+    ok(ledger_run_begin(f->ledger, &spec, &run, &epoch, &err), &err);
+    ok(ledger_run_commit(f->ledger, &err), &err);
+    ok(ledger_run_named(f->ledger, spec.name, &found, &err), &err);
+    assert_int_equal(found, run);
+    ok(ledger_run_row(f->ledger, run, &arena, &row, &err), &err);
+    assert_string_equal(row.name, spec.name);
+    assert_int_equal(ledger_run_begin(f->ledger, &spec, &run, &epoch, &err),
+                     ERR_CONFLICT);
+    assert_non_null(strstr(err.text, spec.name));
+    arena_free(&arena);
+    fixture_run(f, 1, 1, &batch);
+}
+
+/* How many nodes people want is told while the run is open. */
+static void test_scale(void **state)
+{
+    struct fixture *f = *state;
+    struct error err = ERROR_NONE;
+    struct arena arena = ARENA_EMPTY;
+    struct run_row row;
+    int64_t batch = 0;
+    int64_t run = fixture_run(f, 1, 1, &batch);
+    ok(ledger_run_row(f->ledger, run, &arena, &row, &err), &err);
+    assert_int_equal(row.nodes_wanted, 0);
+    ok(ledger_run_scale(f->ledger, run, 7, &err), &err);
+    ok(ledger_run_row(f->ledger, run, &arena, &row, &err), &err);
+    assert_int_equal(row.nodes_wanted, 7);
+    ok(ledger_run_end(f->ledger, run, 1, RUN_DONE, &err), &err);
+    assert_int_equal(ledger_run_scale(f->ledger, run, 8, &err), ERR_CONFLICT);
+    err = ERROR_NONE;
+    assert_int_equal(ledger_run_scale(f->ledger, 777, 8, &err), ERR_NOT_FOUND);
+    arena_free(&arena);
+}
+
+/* Tables of the first version get what they lack, and keep what they hold. */
+static void test_upgrade(void **state)
+{
+    struct fixture *f = *state;
+    struct error err = ERROR_NONE;
+    struct ledger *again = NULL;
+    int64_t batch = 0, found = 0;
+    int64_t run = fixture_run(f, 1, 1, &batch);
+    fixture_sql(f, "DROP INDEX IF EXISTS windrow_runs_name");
+    fixture_sql(f, "ALTER TABLE windrow_runs DROP COLUMN run_name");
+    fixture_sql(f, "ALTER TABLE windrow_runs DROP COLUMN nodes_wanted");
+    fixture_sql(f, "UPDATE windrow_ledger SET version = 1");
+    ok(ledger_open(f->url, &again, &err), &err);
+    assert_string_equal(ledger_id(again), ledger_id(f->ledger));
+    ok(ledger_run_scale(again, run, 3, &err), &err);
+    assert_int_equal(ledger_run_named(again, "x", &found, &err), ERR_NOT_FOUND);
+    ledger_close(&again);
+    err = ERROR_NONE;
+    ok(ledger_open(f->url, &again, &err), &err);
+    ledger_close(&again);
+}
+
 /* A lease that ran out lets another in; an ended run does not. */
 static void test_lease_ends(void **state)
 {
@@ -734,7 +806,9 @@ int ledger_body_run(void)
         TEST(test_shared_queue), TEST(test_failures),
         TEST(test_failure_text), TEST(test_run_row),
         TEST(test_runs),         TEST(test_lease),
-        TEST(test_lease_ends),   TEST(test_allocations),
+        TEST(test_lease_ends),   TEST(test_name),
+        TEST(test_scale),        TEST(test_upgrade),
+        TEST(test_allocations),
     };
     return cmocka_run_group_tests_name("both backends", tests, NULL, NULL);
 }
