@@ -32,6 +32,7 @@ struct process {
     usec_t started;
     usec_t backoff;
     int restarts;
+    bool leaving; /* it was asked to end, since fewer are wanted */
     struct event *again;
 };
 
@@ -40,7 +41,8 @@ struct processes {
     struct processes_options options;
     struct processes_callbacks callbacks;
     char program[PATH_MAX];
-    struct process *list;
+    struct process *list; /* PROCESSES_MAX, in place: events point at them */
+    int n_made, n_wanted; /* the first n_made were started once */
     struct event *child;
     cpu_set_t mask; /* of the master */
     bool ending;
@@ -114,8 +116,12 @@ static int start(struct process *process, struct error *err)
     snprintf(core, sizeof core, "%d", process->cpu);
     const char *arguments[ARGUMENTS_MAX] = {
         "windrow-node", "--connect", options->connect, "--name", process->name,
-        "--parent",     parent};
-    size_t n = 7;
+        "--parent",     parent,      "--once"};
+    size_t n = 8;
+    if (options->keys) {
+        arguments[n++] = "--keys";
+        arguments[n++] = options->keys;
+    }
     if (process->cpu >= 0) {
         arguments[n++] = "--core";
         arguments[n++] = core;
@@ -191,16 +197,19 @@ static void process_ended(struct process *process, int status)
     struct processes *processes = process->owner;
     char why[256];
     describe(process, status, why, sizeof why);
+    bool left = process->leaving;
+    process->leaving = false;
     bool useless = WIFEXITED(status) && WEXITSTATUS(status) != 0 &&
                    WEXITSTATUS(status) != 1;
-    bool again = !processes->ending && !useless &&
+    bool wanted = process - processes->list < processes->n_wanted;
+    bool again = wanted && !processes->ending && !useless &&
                  process->restarts < PROCESS_RESTARTS_MAX;
     process->pid = 0;
     processes->callbacks.on_exit(processes->callbacks.context, process->name,
                                  is_crash(status), again, why);
     if (again)
         restart_later(process);
-    else
+    else if (wanted || !left)
         hopeless(processes, why);
 }
 
@@ -209,7 +218,7 @@ static void on_child(evutil_socket_t number, short what, void *context)
     (void)number;
     (void)what;
     struct processes *processes = context;
-    for (int i = 0; i < processes->options.n_nodes; i++) {
+    for (int i = 0; i < processes->n_made; i++) {
         struct process *process = &processes->list[i];
         int status;
         if (process->pid > 0 &&
@@ -224,28 +233,62 @@ static void on_again(evutil_socket_t fd, short what, void *context)
     (void)what;
     struct process *process = context;
     struct error err = ERROR_NONE;
-    if (!process->owner->ending && start(process, &err))
+    if (!process->owner->ending && process->pid == 0 && start(process, &err))
         hopeless(process->owner, err.text);
 }
 
-static int start_all(struct processes *processes, struct error *err)
+static int start_first(struct processes *processes, int number,
+                       struct error *err)
 {
+    struct process *process = &processes->list[number];
     struct cores cores;
     cores_read(&cores);
-    bool pin = (size_t)processes->options.n_nodes <= cores.n_granted &&
+    bool pin = (size_t)number < cores.n_granted &&
+               (size_t)processes->n_wanted <= cores.n_granted &&
                cores.n_granted == cores.n_cpus;
-    for (int i = 0; i < processes->options.n_nodes; i++) {
-        struct process *process = &processes->list[i];
-        process->owner = processes;
-        process->cpu = pin ? cores.cpus[i] : -1;
-        snprintf(process->name, sizeof process->name, "node-%d", i + 1);
-        process->again = evtimer_new(processes->base, on_again, process);
-        if (!process->again)
-            return error_set(err, ERR_MEMORY, "no memory for a node");
-        if (start(process, err))
-            return (int)err->code;
+    process->owner = processes;
+    process->cpu = pin ? cores.cpus[number] : -1;
+    snprintf(process->name, sizeof process->name, "node-%d", number + 1);
+    process->again = evtimer_new(processes->base, on_again, process);
+    if (!process->again)
+        return error_set(err, ERR_MEMORY, "no memory for a node");
+    processes->n_made++;
+    return start(process, err);
+}
+
+/* One that is about to start again needs no more. */
+static void let_leave(struct process *process)
+{
+    evtimer_del(process->again);
+    if (process->pid > 0 && !process->leaving) {
+        process->leaving = true;
+        kill(process->pid, SIGTERM);
     }
-    return 0;
+}
+
+int processes_scale(struct processes *processes, int n, struct error *err)
+{
+    CHECK(n >= 0 && n <= PROCESSES_MAX);
+    if (processes->ending)
+        return 0;
+    for (int i = n; i < processes->n_made; i++)
+        let_leave(&processes->list[i]);
+    int status = 0, before = processes->n_wanted;
+    processes->n_wanted = n;
+    for (int i = before; i < n && !status; i++) {
+        struct process *process = &processes->list[i];
+        if (i == processes->n_made)
+            status = start_first(processes, i, err);
+        else if (process->pid == 0)
+            status = start(process, err);
+        /* else: it is still leaving, and is started again when it has */
+    }
+    return status;
+}
+
+int processes_wanted(const struct processes *processes)
+{
+    return processes->n_wanted;
 }
 
 int processes_new(struct event_base *base,
@@ -261,13 +304,13 @@ int processes_new(struct event_base *base,
     processes->options = *options;
     processes->callbacks = *callbacks;
     sched_getaffinity(0, sizeof processes->mask, &processes->mask);
-    processes->list = calloc((size_t)options->n_nodes, sizeof *processes->list);
+    processes->list = calloc(PROCESSES_MAX, sizeof *processes->list);
     processes->child = evsignal_new(base, SIGCHLD, on_child, processes);
     if (!processes->list || !processes->child ||
         evsignal_add(processes->child, NULL))
         error_set(err, ERR_MEMORY, "no memory for nodes");
     else if (!find_program(processes->program, err))
-        start_all(processes, err);
+        (void)!processes_scale(processes, options->n_nodes, err);
     if (err->code != ERR_NONE) {
         processes_free(&processes);
         return (int)err->code;
@@ -284,7 +327,7 @@ void processes_let_end(struct processes *processes)
 void processes_ask_to_end(struct processes *processes)
 {
     processes->ending = true;
-    for (int i = 0; i < processes->options.n_nodes; i++)
+    for (int i = 0; i < processes->n_made; i++)
         if (processes->list[i].pid > 0)
             kill(processes->list[i].pid, SIGTERM);
 }
@@ -292,7 +335,7 @@ void processes_ask_to_end(struct processes *processes)
 int processes_running(const struct processes *processes)
 {
     int n = 0;
-    for (int i = 0; i < processes->options.n_nodes; i++)
+    for (int i = 0; i < processes->n_made; i++)
         n += processes->list[i].pid > 0;
     return n;
 }
@@ -303,7 +346,7 @@ void processes_free(struct processes **ptr)
     if (!processes)
         return;
     processes->ending = true;
-    for (int i = 0; processes->list && i < processes->options.n_nodes; i++) {
+    for (int i = 0; processes->list && i < processes->n_made; i++) {
         struct process *process = &processes->list[i];
         if (process->pid > 0) {
             kill(process->pid, SIGKILL);

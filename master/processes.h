@@ -23,6 +23,7 @@ struct processes;
 struct processes_options {
     int n_nodes;
     const char *connect; /* the cluster's place */
+    const char *keys;    /* their folder of keys; NULL: none */
     const char *const *env_files;
     size_t n_env_files;
     bool log_json;
@@ -45,6 +46,15 @@ int processes_new(struct event_base *base,
                   const struct processes_options *options,
                   const struct processes_callbacks *callbacks,
                   struct processes **ret, struct error *err);
+
+/*
+ * From now on so many, at most PROCESSES_MAX: more are started; those that are
+ * too many, the last first, are asked to end, hand back what they hold, and are
+ * not started again. ERR_SYSTEM where one can't be started.
+ */
+MUSTCHECK
+int processes_scale(struct processes *processes, int n, struct error *err);
+int processes_wanted(const struct processes *processes);
 
 /* No more restarts: the run ends. */
 void processes_let_end(struct processes *processes);

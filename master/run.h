@@ -1,0 +1,55 @@
+/*
+ * run.h: a run, as its master goes through it.
+ *
+ *   begin (run_begin.c)    a new one: the run and its root batches, written
+ *   take (run_take.c)      one that is in the ledger: its lease and epoch
+ *   work (command_run.c)   the cluster
+ *   finish (run_finish.c)  its state, the summary, the exit status
+ *
+ * Each step prints its own complaint and returns the exit status that goes
+ * with it, or 0 to go on.
+ */
+#ifndef MASTER_RUN_H
+#define MASTER_RUN_H
+
+#include "cluster.h"
+#include "context.h"
+#include "progress.h"
+
+#define RUN_OWNER_BYTES 96
+
+struct run {
+    struct context context;
+    int64_t number, epoch;
+    bool resumed;
+    bool ended; /* it had ended before we came: only its summary is left */
+    int64_t key_limit;
+    struct listen listen;
+    int n_nodes;
+    usec_t lease, database_wait;
+    char owner[RUN_OWNER_BYTES];
+    struct run_row before; /* the counts at this master's start */
+    struct progress *progress;
+    usec_t started;
+    struct cluster_result result;
+};
+
+/* A new run. `ret_name_taken` (or NULL): there is one of this name already,
+ * and nothing was written or printed. */
+MUSTCHECK
+int run_begin(struct run *run, bool *ret_name_taken);
+
+/* The run that the command line names by its number. */
+MUSTCHECK
+int run_take(struct run *run);
+
+/* The run named --name: gone on with where its master is gone; where it lives,
+ * this one stands by until it dies or the run has ended. Begun where there is
+ * none. */
+MUSTCHECK
+int run_lead(struct run *run);
+
+/* The run's state, the summary. Returns the program's exit status. */
+int run_finish(struct run *run);
+
+#endif
