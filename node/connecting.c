@@ -38,31 +38,16 @@ static void let_go(struct connecting *connecting)
     free(connecting);
 }
 
-static void set_up(struct connecting *connecting)
-{
-    PGconn *pq = connecting->pq;
-    PGresult *result = PQexec(pq, ledger_postgres_setup_sql);
-    ExecStatusType status = PQresultStatus(result);
-    if ((status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) ||
-        PQsetnonblocking(pq, 1) || !PQenterPipelineMode(pq))
-        ledger_postgres_error(pq, result, &connecting->err);
-    PQclear(result);
-}
-
 static void *connect_and_set_up(void *context)
 {
     struct connecting *connecting = context;
-    const char *keywords[LEDGER_CONNECT_PARAMS], *values[LEDGER_CONNECT_PARAMS];
-    ledger_postgres_connect_params(connecting->url, keywords, values);
-    connecting->pq = PQconnectdbParams(keywords, values, 1);
-    if (PQstatus(connecting->pq) == CONNECTION_OK)
-        set_up(connecting);
-    else
-        ledger_postgres_error(connecting->pq, NULL, &connecting->err);
-    if (connecting->err.code != ERR_NONE) {
-        PQfinish(connecting->pq);
-        connecting->pq = NULL;
+    PGconn *pq = ledger_postgres_connect(connecting->url, &connecting->err);
+    if (pq && (PQsetnonblocking(pq, 1) || !PQenterPipelineMode(pq))) {
+        ledger_postgres_error(pq, NULL, &connecting->err);
+        PQfinish(pq);
+        pq = NULL;
     }
+    connecting->pq = pq;
     eventfd_write(connecting->done_fd, 1);
     let_go(connecting);
     return NULL;

@@ -96,20 +96,23 @@ static void ask_postgres(struct job *job, PGconn *pq)
 
 static void query_postgres(struct job *job)
 {
-    const char *keywords[LEDGER_CONNECT_PARAMS], *values[LEDGER_CONNECT_PARAMS];
-    char setup[128];
-    ledger_postgres_connect_params(job->url, keywords, values);
-    PGconn *pq = PQconnectdbParams(keywords, values, 1);
-    if (PQstatus(pq) == CONNECTION_OK) {
-        snprintf(setup, sizeof setup,
-                 "SET default_transaction_read_only = on;"
-                 "SET statement_timeout = %lld",
-                 (long long)(QUERY_TIME / USEC_PER_MSEC));
-        PQclear(PQexec(pq, setup));
-        ask_postgres(job, pq);
-    } else {
-        fail(job, REASON_QUERY, PQerrorMessage(pq));
+    struct error err = ERROR_NONE;
+    char begin[80];
+    PGconn *pq = ledger_postgres_connect(job->url, &err);
+    if (!pq) {
+        fail(job, REASON_QUERY, err.text);
+        return;
     }
+    snprintf(begin, sizeof begin,
+             "BEGIN READ ONLY; SET LOCAL statement_timeout = %lld",
+             (long long)(QUERY_TIME / USEC_PER_MSEC));
+    PGresult *begun = PQexec(pq, begin);
+    if (PQresultStatus(begun) == PGRES_COMMAND_OK)
+        ask_postgres(job, pq);
+    else
+        fail(job, REASON_QUERY, PQerrorMessage(pq));
+    PQclear(begun);
+    PQclear(PQexec(pq, "ROLLBACK")); /* a pooler keeps the session */
     PQfinish(pq);
 }
 

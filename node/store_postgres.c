@@ -2,11 +2,11 @@
  * store_postgres.c: closings to PostgreSQL, in the loop, in pipeline mode.
  *
  * Each connection has a queue of units: a closing that was sent and is not
- * answered yet. A unit is [Parse] Execute Sync: one transaction, settled when
- * its PGRES_PIPELINE_SYNC has come, never before (an error may still follow
- * the answer). A connection that breaks gives its units back to the store,
- * which sends them again: the ledger tells a closing that was committed from
- * one that was not.
+ * answered yet. A unit is its settings, its statement and a Sync: one
+ * transaction, settled when its PGRES_PIPELINE_SYNC has come, never before (an
+ * error may still follow the answer). A connection that breaks gives its units
+ * back to the store, which sends them again: the ledger tells a closing that
+ * was committed from one that was not.
  *
  *   CLOSED --> CONNECTING --> READY --> CLOSED ...
  *
@@ -30,7 +30,6 @@ struct unit {
     const struct closing *closing;
     bool dropped; /* forgotten before it was sent */
     bool ask;     /* it was closed before: by this very closing? */
-    bool parsing; /* its statement's Parse was sent and is not answered */
     PGresult *answer, *failure;
     struct close_result result;
     struct unit *prev, *next;
@@ -52,7 +51,6 @@ struct connection {
     short watching;
     struct unit *units; /* sent, the oldest first */
     size_t n_units;
-    bool prepared[PIPELINE_WORKERS_MAX];
     struct event *again; /* reconnect after a pause */
     usec_t pause;
 };
@@ -202,7 +200,6 @@ static void connection_lost(struct connection *connection)
     PQfinish(connection->pq);
     connection->pq = NULL;
     connection->state = CONNECTION_CLOSED;
-    memset(connection->prepared, 0, sizeof connection->prepared);
     while (connection->units) { /* the newest first, so the oldest leads */
         struct unit *unit = connection->units->prev;
         DL_DELETE(connection->units, unit);
@@ -226,25 +223,18 @@ static void take_result(struct connection *connection, PGresult *result)
         CRASH_POINT("postgres_after_commit_before_answer");
         settle(connection->store, unit);
         return;
-    case PGRES_TUPLES_OK:
+    case PGRES_TUPLES_OK: /* the statement's comes after the settings' */
         PQclear(unit->answer);
         unit->answer = result;
         return;
     case PGRES_FATAL_ERROR:
-        if (unit->parsing)
-            connection->prepared[unit->closing->worker] = false;
-        unit->parsing = false;
         if (!unit->failure) {
             unit->failure = result;
             return;
         }
         PQclear(result);
         return;
-    case PGRES_COMMAND_OK:
-        unit->parsing = false;
-        PQclear(result);
-        return;
-    default: /* PIPELINE_ABORTED after a failure */
+    default: /* COMMAND_OK of a setting; PIPELINE_ABORTED after a failure */
         PQclear(result);
     }
 }
@@ -325,7 +315,7 @@ static bool send_ask(struct connection *connection, const struct unit *unit)
                              values, NULL, NULL, 0);
 }
 
-static bool send_closing(struct connection *connection, struct unit *unit,
+static bool send_closing(struct connection *connection, const struct unit *unit,
                          struct error *err)
 {
     struct store_postgres *store = connection->store;
@@ -334,17 +324,9 @@ static bool send_closing(struct connection *connection, struct unit *unit,
     if (!statement || ledger_close_bind(store->common.pipeline, unit->closing,
                                         &store->params, err))
         return false;
-    char name[32];
-    snprintf(name, sizeof name, "windrow_close_%d", worker);
-    if (!connection->prepared[worker] &&
-        !PQsendPrepare(connection->pq, name, buffer_text(&statement->text), 0,
-                       NULL))
-        return false;
-    unit->parsing = !connection->prepared[worker];
-    connection->prepared[worker] = true;
-    return PQsendQueryPrepared(connection->pq, name, store->params.n,
-                               store->params.values, store->params.lengths,
-                               store->params.formats, 0);
+    return PQsendQueryParams(connection->pq, buffer_text(&statement->text),
+                             store->params.n, NULL, store->params.values,
+                             store->params.lengths, store->params.formats, 0);
 }
 
 static void send_unit(struct connection *connection, struct unit *unit)
@@ -353,8 +335,9 @@ static void send_unit(struct connection *connection, struct unit *unit)
     struct error err = ERROR_NONE;
     DL_APPEND(connection->units, unit);
     connection->n_units++;
-    bool sent = unit->ask ? send_ask(connection, unit)
-                          : send_closing(connection, unit, &err);
+    bool sent = ledger_postgres_send_settings(connection->pq) &&
+                (unit->ask ? send_ask(connection, unit)
+                           : send_closing(connection, unit, &err));
     if (sent && PQpipelineSync(connection->pq) && flush(connection)) {
         CRASH_POINT("postgres_in_close");
         return;
