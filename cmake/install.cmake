@@ -1,19 +1,135 @@
-# Where `cmake --install` puts things: the places Debian expects.
-foreach(program IN ITEMS windrow windrow-node windrow-origin)
-    if(TARGET ${program})
-        install(TARGETS ${program} RUNTIME)
-    endif()
-endforeach()
+# Where `cmake --install` puts things, and the Debian packages that `cpack`
+# makes of them: the places Debian expects, a component a package.
+#
+#   windrow        the master, pipelines, documentation, schedule by systemd
+#   windrow-node   the node, which also serves a master on another machine
+#   windrow-bench  windrow-origin, the server that plays the sites
+set(windrow_deploy ${CMAKE_SOURCE_DIR}/deploy)
+set(windrow_units ${CMAKE_INSTALL_PREFIX}/lib/systemd/system)
+if(CMAKE_INSTALL_PREFIX STREQUAL "/usr")
+    set(windrow_units /lib/systemd/system)
+endif()
+
+# windrow_page(COMPONENT PAGE...): manual pages, compressed as Debian wants them.
+function(windrow_page component)
+    foreach(page IN LISTS ARGN)
+        string(REGEX REPLACE ".*\\." "" section ${page})
+        windrow_gzip(${CMAKE_SOURCE_DIR}/docs/man/${page} ${page}.gz)
+        install(FILES ${CMAKE_BINARY_DIR}/packages/${page}.gz
+                DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section}
+                COMPONENT ${component})
+    endforeach()
+endfunction()
+
+# Without the time, so that the same source gives the same file.
+function(windrow_gzip source name)
+    set(made ${CMAKE_BINARY_DIR}/packages/${name})
+    add_custom_command(OUTPUT ${made}
+        COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_BINARY_DIR}/packages
+        COMMAND sh -c "gzip -9nc '${source}' >'${made}'"
+        DEPENDS ${source} VERBATIM)
+    string(MAKE_C_IDENTIFIER ${name} target)
+    add_custom_target(page_${target} ALL DEPENDS ${made})
+endfunction()
+
+# What each program has: itself, its page, its completions.
+function(windrow_program program component)
+    install(TARGETS ${program} RUNTIME COMPONENT ${component})
+    # One file a shell: each completes all three programs.
+    install(FILES ${windrow_deploy}/completions/windrow.bash
+            DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions
+            RENAME ${program} COMPONENT ${component})
+    install(FILES ${windrow_deploy}/completions/windrow.zsh
+            DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/vendor-completions
+            RENAME _${program} COMPONENT ${component})
+    install(FILES ${windrow_deploy}/completions/windrow.fish
+            DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d
+            RENAME ${program}.fish COMPONENT ${component})
+endfunction()
+
+windrow_program(windrow windrow)
+windrow_program(windrow-node windrow-node)
+windrow_program(windrow-origin windrow-bench)
+windrow_page(windrow windrow.1 windrow-pipeline.5)
+windrow_page(windrow-node windrow-node.1)
+windrow_page(windrow-bench windrow-origin.1)
 
 set(windrow_doc ${CMAKE_INSTALL_DATADIR}/doc/windrow)
 install(DIRECTORY pipelines/ DESTINATION ${CMAKE_INSTALL_DATADIR}/windrow/pipelines
-        OPTIONAL FILES_MATCHING PATTERN "*.yaml" PATTERN "*.csv")
-install(FILES README.md LICENSE CHANGELOG.md DESTINATION ${windrow_doc} OPTIONAL)
-install(DIRECTORY docs/ DESTINATION ${windrow_doc}/docs OPTIONAL
-        FILES_MATCHING PATTERN "*.md" PATTERN "*.svg")
-install(FILES proto/PROTOCOL.md DESTINATION ${windrow_doc}/proto OPTIONAL)
-install(FILES docs/sample.env DESTINATION ${windrow_doc}/examples OPTIONAL)
-foreach(section IN ITEMS 1 5)
-    install(DIRECTORY docs/man/ DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section}
-            OPTIONAL FILES_MATCHING PATTERN "*.${section}")
+        COMPONENT windrow FILES_MATCHING PATTERN "*.yaml" PATTERN "*.csv")
+install(FILES README.md DESTINATION ${windrow_doc} COMPONENT windrow OPTIONAL)
+install(DIRECTORY docs/ DESTINATION ${windrow_doc}/docs COMPONENT windrow
+        OPTIONAL FILES_MATCHING PATTERN "*.md" PATTERN "*.svg"
+        PATTERN man EXCLUDE PATTERN capture EXCLUDE)
+install(FILES proto/PROTOCOL.md DESTINATION ${windrow_doc}/proto
+        COMPONENT windrow OPTIONAL)
+install(FILES docs/sample.env DESTINATION ${windrow_doc}/examples
+        COMPONENT windrow OPTIONAL)
+install(FILES ${windrow_deploy}/systemd/windrow@.service
+              ${windrow_deploy}/systemd/windrow@.timer
+        DESTINATION ${windrow_units} COMPONENT windrow)
+install(PROGRAMS ${windrow_deploy}/systemd/scheduled
+        DESTINATION lib/windrow COMPONENT windrow)
+install(FILES ${windrow_deploy}/systemd/windrow-node@.service
+        DESTINATION ${windrow_units} COMPONENT windrow-node)
+
+# What Debian wants in each package: who may copy it, and what changed.
+configure_file(${windrow_deploy}/debian/changelog.in
+               ${CMAKE_BINARY_DIR}/packages/changelog @ONLY)
+windrow_gzip(${CMAKE_BINARY_DIR}/packages/changelog changelog.gz)
+foreach(package IN ITEMS windrow windrow-node windrow-bench)
+    set(doc ${CMAKE_INSTALL_DATADIR}/doc/${package})
+    install(FILES ${windrow_deploy}/debian/copyright DESTINATION ${doc}
+            COMPONENT ${package})
+    install(FILES ${CMAKE_BINARY_DIR}/packages/changelog.gz
+            DESTINATION ${doc} COMPONENT ${package})
 endforeach()
+
+set(CPACK_GENERATOR DEB)
+set(CPACK_PACKAGE_NAME windrow)
+set(CPACK_PACKAGE_CONTACT
+    "Windrow developers <maintainers@users.noreply.r-seed-231241a0.example>")
+set(CPACK_PACKAGE_DIRECTORY ${CMAKE_BINARY_DIR}/packages)
+set(CPACK_SET_DESTDIR ON) # /lib/systemd is not below /usr
+set(CPACK_INSTALL_PREFIX /usr)
+set(CPACK_STRIP_FILES ON)
+set(CPACK_COMPONENTS_ALL windrow windrow-node windrow-bench)
+set(CPACK_DEB_COMPONENT_INSTALL ON)
+set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
+set(CPACK_DEBIAN_PACKAGE_RELEASE 1)
+set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_PACKAGE_SECTION net)
+set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
+
+set(CPACK_DEBIAN_WINDROW_PACKAGE_NAME windrow)
+set(CPACK_DEBIAN_WINDROW_PACKAGE_DEPENDS "windrow-node (= ${PROJECT_VERSION}-1)")
+set(CPACK_DEBIAN_WINDROW_PACKAGE_SUGGESTS "postgresql, windrow-bench")
+set(CPACK_COMPONENT_WINDROW_DESCRIPTION
+    "keys from the web, a page for each, rows in a database
+ Windrow reads a list of keys from the web, fetches one page for each key,
+ takes the fields named in a YAML file out of each answer, and stores them as
+ rows in PostgreSQL or SQLite. Every key of a run ends as its rows or as one
+ recorded failure, once, whatever is killed on the way.
+ .
+ This is the master: it reads the pipeline, hands out the work and shows how
+ far it is.")
+set(CPACK_DEBIAN_WINDROW-NODE_PACKAGE_NAME windrow-node)
+set(CPACK_DEBIAN_WINDROW-NODE_PACKAGE_DEPENDS ca-certificates)
+set(CPACK_COMPONENT_WINDROW-NODE_DESCRIPTION
+    "node of Windrow, which fetches, extracts and stores
+ Windrow reads a list of keys from the web, fetches one page for each key,
+ takes the fields named in a YAML file out of each answer, and stores them as
+ rows in PostgreSQL or SQLite.
+ .
+ This is the node, one process a core. The master starts its own on its
+ machine; on other machines this package serves a master over the network.")
+set(CPACK_DEBIAN_WINDROW-BENCH_PACKAGE_NAME windrow-bench)
+set(CPACK_COMPONENT_WINDROW-BENCH_DESCRIPTION
+    "server that plays the sites that Windrow reads
+ Windrow reads a list of keys from the web, fetches one page for each key,
+ takes the fields named in a YAML file out of each answer, and stores them as
+ rows in PostgreSQL or SQLite.
+ .
+ This is windrow-origin, which answers as those sites would, with delays and
+ faults on demand: for tries, tests and measurements without a network.")
+include(CPack)
