@@ -21,8 +21,8 @@ static const struct move ledger_moves[] = {
 };
 #define LEDGER_N (sizeof(ledger_moves) / sizeof(ledger_moves[0]))
 
-static struct outcome *counted;
-static enum cause cause_now;
+static struct world *counted;
+static usec_t last[CAUSE_COUNT]; /* when each thing went wrong last */
 static bool watching;
 
 static size_t n_moves(void)
@@ -40,11 +40,12 @@ static const struct move *move_at(size_t i)
     return &ledger_moves[i - coverage_master_n];
 }
 
-void coverage_begin(struct outcome *outcome)
+void coverage_begin(struct world *world)
 {
     CHECK(n_moves() <= COVERAGE_MOVES_MAX);
-    counted = outcome;
-    cause_now = CAUSE_NONE;
+    counted = world;
+    for (int c = 0; c < CAUSE_COUNT; c++)
+        last[c] = -COVERAGE_SPAN;
     watching = false;
 }
 
@@ -55,7 +56,19 @@ void coverage_watch(bool on)
 
 void coverage_cause(enum cause cause)
 {
-    cause_now = cause;
+    last[cause] = counted->now;
+}
+
+static void count(size_t move)
+{
+    uint32_t *counts = counted->outcome->coverage[move];
+    bool any = false;
+    for (int c = CAUSE_NONE + 1; c < CAUSE_COUNT; c++) {
+        bool before = counted->now - last[c] < COVERAGE_SPAN;
+        counts[c] += before;
+        any = any || before;
+    }
+    counts[CAUSE_NONE] += !any;
 }
 
 void transition(const char *machine, int from, int to)
@@ -66,7 +79,7 @@ void transition(const char *machine, int from, int to)
         const struct move *move = move_at(i);
         if (move->from == from && move->to == to &&
             !strcmp(move->machine, machine)) {
-            counted->coverage[i][cause_now]++;
+            count(i);
             return;
         }
     }
@@ -79,8 +92,7 @@ void coverage_ledger(const char *answer)
 {
     for (size_t i = 0; i < LEDGER_N; i++)
         if (!strcmp(ledger_moves[i].text, answer))
-            counted->coverage[coverage_node_n + coverage_master_n + i]
-                             [cause_now]++;
+            count(coverage_node_n + coverage_master_n + i);
 }
 
 /*

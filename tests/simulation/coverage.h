@@ -3,8 +3,9 @@
  *
  * The cores say each move (base/transition.h), the ledger's actor each of its
  * answers, and whoever plays a fault says that. Counted is each pair of a move
- * and the last fault before it. A pair that can't be stands in the list of
- * moves, with the reason; a move that is not in the list breaks a rule.
+ * and a kind of fault that happened in the COVERAGE_SPAN before it, or "none".
+ * A pair that can't be stands in the list of moves, with the reason; a move
+ * that is not in the list breaks a rule.
  */
 #ifndef SIMULATION_COVERAGE_H
 #define SIMULATION_COVERAGE_H
@@ -15,7 +16,7 @@
 
 #include "scenario.h"
 
-/* The last thing that went wrong: nothing, a fault, or a noise. */
+/* What went wrong: nothing, a fault, or a noise. */
 enum cause {
     CAUSE_NONE,
     CAUSE_FAULT, /* + enum fault_type */
@@ -35,6 +36,7 @@ enum cause {
 _Static_assert(CAUSE_COUNT <= 64, "one bit for each");
 
 #define COVERAGE_MOVES_MAX 128
+#define COVERAGE_SPAN (5 * USEC_PER_SEC) /* "just before" */
 
 /* Pairs with causes that are not in `only` (0: all are) can't be: `why`. */
 struct move {
@@ -55,8 +57,8 @@ extern const size_t coverage_master_n;
 struct outcome;
 struct world;
 
-/* From now on it is counted in `outcome`. */
-void coverage_begin(struct outcome *outcome);
+/* From now on it is counted in the world's outcome. */
+void coverage_begin(struct world *world);
 /* Moves count only between these: not while a core is freed. */
 void coverage_watch(bool on);
 void coverage_cause(enum cause cause);

@@ -195,8 +195,8 @@ static bool is_refused(struct world *world, const struct closing *closing,
             ret->outcome = CLOSE_REFUSED;
             snprintf(ret->detail, sizeof(ret->detail), "22003: key %s", key);
             world->outcome->refused++;
-            coverage_cause(CAUSE_DATA);
             coverage_ledger("refused");
+            coverage_cause(CAUSE_DATA);
             return true;
         }
     return false;

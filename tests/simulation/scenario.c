@@ -62,8 +62,10 @@ static void draw_pipeline(struct rng *rng, struct scenario *s)
     s->in_flight = bounded ? in_flight : 0;
     s->attempts = (int)random_range(rng, 1, 5);
     s->instances = (int)random_range(rng, 1, 64);
-    s->batch_keys =
-        random_permille(rng, 500) ? (int)random_range(rng, 1, 60) : 0;
+    bool sized = random_permille(rng, 600);
+    int most_keys = random_permille(rng, 500) ? 60 : 2;
+    int batch_keys = (int)random_range(rng, 1, most_keys);
+    s->batch_keys = sized ? batch_keys : 0;
     bool limited = random_permille(rng, 100);
     int limit = (int)random_range(rng, 1, 20);
     s->key_limit = limited && s->shape == SHAPE_PLAIN ? limit : 0;
@@ -123,8 +125,8 @@ static void draw_noise(struct rng *rng, struct scenario *s)
     }
 }
 
-/* Half of the seeds with faults have a theme: most of theirs are of one kind,
- * so that each kind is seen alone and close upon itself. */
+/* Half of the seeds with faults have a theme: most of theirs are of two kinds,
+ * so that each is seen close upon itself and the other. */
 static void draw_faults(struct rng *rng, struct scenario *s)
 {
     bool calm = random_permille(rng, 150);
@@ -132,14 +134,15 @@ static void draw_faults(struct rng *rng, struct scenario *s)
     usec_t span_max = random_permille(rng, 700) ? 12 : 60;
     usec_t span = random_range(rng, 2, span_max) * USEC_PER_SEC;
     bool themed = random_permille(rng, 500);
-    enum fault_type theme =
-        (enum fault_type)random_range(rng, 0, FAULT_TYPE_COUNT - 1);
+    enum fault_type themes[2];
+    for (int i = 0; i < 2; i++)
+        themes[i] = (enum fault_type)random_range(rng, 0, FAULT_TYPE_COUNT - 1);
     for (size_t i = 0; i < n; i++) {
         struct fault *fault = &s->faults[i];
         fault->type =
             (enum fault_type)random_range(rng, 0, FAULT_TYPE_COUNT - 1);
         if (random_permille(rng, 700) && themed)
-            fault->type = theme;
+            fault->type = themes[i % 2];
         fault->at = random_range(rng, 0, span);
         usec_t most = (random_permille(rng, 500) ? 2 : 20) * USEC_PER_SEC;
         fault->length = random_range(rng, 50 * USEC_PER_MSEC, most);
@@ -165,6 +168,41 @@ static void bound_crashes(struct scenario *s)
             fault->at = first + fault->at % (4 * USEC_PER_SEC);
         else
             first = fault->at;
+    }
+}
+
+/* Some moves need much to come together, which pure chance brings about once
+ * in a hundred thousand seeds. A crowd: more batches at a node than it may
+ * close at once, with a database that is away. */
+static void draw_crowd(struct rng *rng, struct scenario *s)
+{
+    s->nodes = (int)random_range(rng, 1, 2);
+    s->keys =
+        (int)random_range(rng, SCENARIO_KEYS_DRAWN / 2, SCENARIO_KEYS_DRAWN);
+    s->instances = 64;
+    s->batch_keys = 1;
+    s->key_limit = 0;
+    s->rate = 0;
+    s->in_flight = 0;
+    s->latency_max = 300 * USEC_PER_MSEC;
+    for (size_t i = 0; i < s->n_faults; i += 2)
+        s->faults[i].type = FAULT_LEDGER_AWAY;
+}
+
+/* Another: what a node says of a wrong database comes late, when the master
+ * has given the node up. */
+static void draw_late_refusal(struct scenario *s)
+{
+    s->nodes = s->nodes > 1 ? s->nodes : 2;
+    s->noise[NOISE_REORDER] = 1000;
+    s->noise[NOISE_DELAY] = 1000;
+    for (size_t i = 0; i + 1 < s->n_faults; i += 2) {
+        struct fault *wrong = &s->faults[i], *cut = &s->faults[i + 1];
+        wrong->type = FAULT_WRONG_DB;
+        cut->type = FAULT_CUT_LATE;
+        cut->node = 0; /* the one with the wrong database */
+        cut->at = wrong->at + cut->at % (500 * USEC_PER_MSEC);
+        cut->length = 3 * USEC_PER_SEC + cut->length % (3 * USEC_PER_SEC);
     }
 }
 
@@ -235,10 +273,15 @@ void scenario_make(uint64_t seed, const struct narrowing *narrowing,
     draw_times(&rng, ret);
     draw_noise(&rng, ret);
     draw_faults(&rng, ret);
-    bound_crashes(ret);
     /* A delay must stay below the lease, on which the shares' safety rests
      * (PROTOCOL.md, share). */
     ret->net_delay_max = random_range(&rng, 1, 200) * USEC_PER_MSEC;
+    int kind = (int)random_range(&rng, 0, 99);
+    if (kind < 5)
+        draw_crowd(&rng, ret);
+    else if (kind < 9)
+        draw_late_refusal(ret);
+    bound_crashes(ret);
     narrow(ret, narrowing);
 }
 

@@ -179,8 +179,8 @@ static void execute(struct world *world, struct event *event)
     if (away || lost) {
         if (lost && !away) {
             world->outcome->answers_lost++;
-            coverage_cause(CAUSE_LOST_ANSWER);
             coverage_ledger("lost answer");
+            coverage_cause(CAUSE_LOST_ANSWER);
         }
         if (!job->waiting_since)
             job->waiting_since = world->now;

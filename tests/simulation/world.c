@@ -296,7 +296,7 @@ void world_run(const struct scenario *scenario, bool verbose,
 {
     struct world *world = world_alloc(sizeof(*world));
     world_init(world, scenario, verbose, outcome);
-    coverage_begin(outcome);
+    coverage_begin(world);
     begin(world);
     usec_t deadline = rules_deadline(world);
     while (!world->finished) {
