@@ -49,23 +49,36 @@ enum setting_type { SETTING_TEXT, SETTING_DURATION, SETTING_BYTES };
     X("WINDROW_CONFINE", SETTING_TEXT, "yes", NULL, NULL, false,               \
       "whether a node gives up what it does not need (docs/security.md); no "  \
       "is for debugging")                                                      \
+    X("WINDROW_CONNECT", SETTING_TEXT, NULL, NULL, NULL, false,                \
+      "where a node finds its master, as --connect: tcp://HOST:PORT")          \
     X("WINDROW_CONTACT", SETTING_TEXT, NULL, NULL, NULL, false,                \
       "how a site's operators reach you (a mail address or URL); part of the " \
       "User-Agent where a pipeline says so")                                   \
     X("WINDROW_DATABASE_WAIT", SETTING_DURATION, "10m", "1s", "7d", false,     \
       "how long an unreachable database is waited for before the run ends "    \
       "(resumable)")                                                           \
+    X("WINDROW_GRACE", SETTING_DURATION, "8s", "100ms", "1h", false,           \
+      "how long a node that was told to stop may take to hand back what it "   \
+      "holds")                                                                 \
     X("WINDROW_HEALTH_FILE", SETTING_TEXT, NULL, NULL, NULL, false,            \
       "a file that is touched each second while the loop turns; windrow "      \
       "healthy FILE looks at it")                                              \
     X("WINDROW_HEARTBEAT", SETTING_DURATION, "1s", "10ms", "1m", false,        \
       "how often a node says that it lives and what it holds")                 \
+    X("WINDROW_INSECURE", SETTING_TEXT, "no", NULL, NULL, false,               \
+      "yes: as --insecure, nodes of other machines may take part without "     \
+      "keys")                                                                  \
+    X("WINDROW_KEYS", SETTING_TEXT, NULL, NULL, NULL, false,                   \
+      "folder of the cluster's keys, as --keys, of master and nodes")          \
     X("WINDROW_LEASE", SETTING_DURATION, "3s", "100ms", "10m", false,          \
       "a node not heard of for so long is given up, and its batches go out "   \
       "again")                                                                 \
+    X("WINDROW_LISTEN", SETTING_TEXT, NULL, NULL, NULL, false,                 \
+      "where a master lets nodes of other machines take part, as --listen: "   \
+      "tcp://ADDRESS:PORT")                                                    \
     X("WINDROW_LOG_LEVEL", SETTING_TEXT, "info", NULL, NULL, false,            \
       "least level that is logged: debug, info, warn or error")                \
-    X("WINDROW_MASTER_LEASE", SETTING_DURATION, "10s", "1s", "10m", false,     \
+    X("WINDROW_MASTER_LEASE", SETTING_DURATION, "4s", "1s", "10m", false,     \
       "how long a run belongs to a master that does not renew it")             \
     X("WINDROW_NODE_FILE", SETTING_BYTES, "1024GiB", "1MiB", "1048576GiB",     \
       false, "largest file that a node may write: its SQLite store")           \
@@ -77,6 +90,8 @@ enum setting_type { SETTING_TEXT, SETTING_DURATION, SETTING_BYTES };
     X("WINDROW_NODE_WRITES", SETTING_TEXT, NULL, NULL, NULL, false,            \
       "folders, parted by colons, in which a node may write besides that of "  \
       "an SQLite store: those of other SQLite files that it reads")            \
+    X("WINDROW_TASK_PORTS", SETTING_TEXT, NULL, NULL, NULL, false,             \
+      "a master's ports for its nodes, as --task-ports: FIRST-LAST")           \
     X("YAHOO_IN_FLIGHT", SETTING_TEXT, NULL, NULL, NULL, false,                \
       "transfers in flight to Yahoo over all nodes, or unlimited; the "        \
       "pipeline says 10")                                                      \
