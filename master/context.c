@@ -65,7 +65,8 @@ int context_settings(struct context *context, const struct options *options,
                                                         "PIPELINE_LOCATION");
         status = read_own_env_file(context, path ? path : "");
     }
-    if (!status && (settings_check(context->settings, &err) ||
+    if (!status && (settings_read_secrets(context->settings, &err) ||
+                    settings_check(context->settings, &err) ||
                     settings_export_libpq(context->settings, &err)))
         status = context_complain(context, &err);
     return status;

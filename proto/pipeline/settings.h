@@ -36,6 +36,13 @@ MUSTCHECK
 int settings_read_file(struct settings *settings, const char *path,
                        struct error *err);
 
+/* Reads the secrets that are in files of their own: where a secret setting NAME
+ * is not set and NAME_FILE is, the file of that name, less the line's
+ * end, is the value. To be called after the last settings_read_file().
+ * ERR_SETTING names the variable and the file. */
+MUSTCHECK
+int settings_read_secrets(struct settings *settings, struct error *err);
+
 /*
  * The value of NAME: environment, then files, then the table's default; NULL
  * where there is none. Any name may be asked for, in the table or not. The

@@ -12,6 +12,9 @@
 
 #include "pipeline/pipeline.h"
 #include "pipeline/settings_private.h"
+#include "pipeline/settings_table.h"
+
+#define SETTINGS_NAME_BYTES_MAX 40 /* of a name in the table */
 
 struct line {
     const char *path;
@@ -141,6 +144,15 @@ static int read_lines(char *text, const char *path, struct arena *arena,
     return failed;
 }
 
+/* Below all that was read before. */
+static void append(struct settings *settings, struct setting_entry *entries)
+{
+    struct setting_entry **tail = &settings->entries;
+    while (*tail)
+        tail = &(*tail)->next;
+    *tail = entries;
+}
+
 int settings_read_file(struct settings *settings, const char *path,
                        struct error *err)
 {
@@ -159,10 +171,53 @@ int settings_read_file(struct settings *settings, const char *path,
     if (failed)
         return failed;
 
-    struct setting_entry **tail = &settings->entries;
-    while (*tail)
-        tail = &(*tail)->next;
-    *tail = entries;
+    append(settings, entries);
+    return 0;
+}
+
+/* The text of a secret's file: one line, which an editor may have ended. */
+static int read_secret(struct settings *settings, const char *name,
+                       const char *path, struct error *err)
+{
+    struct buffer text = BUFFER_EMPTY;
+    struct error cause = ERROR_NONE;
+    struct setting_entry *entry = NULL;
+    const char *wrong = NULL;
+
+    if (pipeline_read_file(path, &text, &cause))
+        wrong = cause.text;
+    while (!wrong && text.len && strchr("\r\n", text.data[text.len - 1]))
+        text.len--;
+    if (!wrong && (!text.len || text.len > SETTINGS_VALUE_BYTES_MAX))
+        wrong = text.len ? "it is too long" : "it is empty";
+    if (!wrong && (memchr(text.data, '\n', text.len) ||
+                   memchr(text.data, '\0', text.len)))
+        wrong = "one line of text is expected";
+    if (!wrong && (entry = arena_alloc(&settings->arena, sizeof *entry))) {
+        *entry = (struct setting_entry){.name = name};
+        entry->value = arena_copy(&settings->arena, text.data, text.len);
+    }
+    buffer_free(&text);
+    if (wrong)
+        return error_set(err, ERR_SETTING, "%s_FILE is %.200s: %s", name, path,
+                         wrong);
+    if (!entry || !entry->value)
+        return error_set(err, ERR_MEMORY, "no memory for %s", name);
+    append(settings, entry);
+    return 0;
+}
+
+int settings_read_secrets(struct settings *settings, struct error *err)
+{
+    for (size_t i = 0; i < SETTINGS_N; i++) {
+        char file[SETTINGS_NAME_BYTES_MAX + sizeof "_FILE"];
+        const char *name = settings_table[i].name;
+        snprintf(file, sizeof file, "%s_FILE", name);
+        const char *path = settings_get(settings, file);
+        if (settings_table[i].secret && !settings_get(settings, name) && path &&
+            read_secret(settings, name, path, err))
+            return (int)err->code;
+    }
     return 0;
 }
 

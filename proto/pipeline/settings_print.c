@@ -67,7 +67,8 @@ static const char sample_head[] =
     "# Settings of windrow and windrow-node: the environment, then a file "
     "like\n"
     "# this one: `.env` beside the pipeline, or the one that --env names. A\n"
-    "# variable of the environment always wins over a file.\n"
+    "# variable of the environment always wins over a file. Where a secret is\n"
+    "# absent, NAME_FILE may name a file that holds nothing else.\n"
     "# Printed by `windrow settings sample`.\n";
 
 static const char markdown_head[] =
@@ -77,7 +78,10 @@ static const char markdown_head[] =
     "a file. `export `, single and double quotes, and `#` comments are\n"
     "understood; nothing is expanded. Durations are written `250ms`, `30s`,\n"
     "`10m`, `2h`, `1d`, sizes `512`, `64KiB`, `8MiB`, `1GiB`. Secret values\n"
-    "are never logged, shown in `ps`, or sent in a message.\n\n"
+    "are never logged, shown in `ps`, or sent in a message. A secret may be "
+    "in\n"
+    "a file of its own, which `NAME_FILE` names: `PGPASSWORD_FILE` that of\n"
+    "`PGPASSWORD`.\n\n"
     "Printed by `windrow settings markdown`.\n\n"
     "| name | type | default | range | secret | what it is |\n"
     "|---|---|---|---|---|---|\n";

@@ -37,13 +37,18 @@ static int teardown(void **state)
     return 0;
 }
 
-/* Reads `text` as a file; returns the error's code. */
-static int read_text(struct fixture *f, const char *text)
+static void write_file(const struct fixture *f, const char *text)
 {
     FILE *file = fopen(f->path, "w");
     assert_non_null(file);
     fputs(text, file);
     fclose(file);
+}
+
+/* Reads `text` as a file; returns the error's code. */
+static int read_text(struct fixture *f, const char *text)
+{
+    write_file(f, text);
     f->err = ERROR_NONE;
     return settings_read_file(f->settings, f->path, &f->err);
 }
@@ -258,6 +263,47 @@ static void test_bytes(void **state)
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         assert_false(parse_bytes(bad[i], &bytes));
     assert_int_equal(bytes, 7);
+}
+
+/* A secret may be in a file of its own, less the end of its line; one that is
+ * set wins, and what is no secret has no such file. */
+static void test_secrets_in_files(void **state)
+{
+    struct fixture *f = *state;
+    write_file(f, "s3cret words\n");
+    set("PGPASSWORD_FILE", f->path);
+    set("PGHOST_FILE", f->path);
+    set("PG_PW", "");
+    set("PG_PW_FILE", f->path);
+    assert_int_equal(settings_read_secrets(f->settings, &f->err), 0);
+    assert_string_equal(settings_get(f->settings, "PGPASSWORD"),
+                        "s3cret words");
+    assert_string_equal(settings_get(f->settings, "PG_PW"), "");
+    assert_null(settings_get(f->settings, "PGHOST"));
+    char text[] = "no s3cret words here";
+    settings_mask_text(f->settings, text);
+    assert_string_equal(text, "no ************ here");
+}
+
+/* A secret's file that is not there, empty, or of several lines is told by the
+ * names of variable and file, without what is in it. */
+static void test_secrets_files_that_are_none(void **state)
+{
+    static const char *const bad[] = {"", "\n", "two\nlines\n"};
+    struct fixture *f = *state;
+    set("PGPASSWORD_FILE", f->path);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        write_file(f, bad[i]);
+        f->err = ERROR_NONE;
+        assert_int_equal(settings_read_secrets(f->settings, &f->err),
+                         ERR_SETTING);
+        assert_non_null(strstr(f->err.text, "PGPASSWORD_FILE"));
+        assert_non_null(strstr(f->err.text, f->path));
+        assert_null(strstr(f->err.text, "lines"));
+    }
+    set("PGPASSWORD_FILE", "/no/such/file");
+    f->err = ERROR_NONE;
+    assert_int_equal(settings_read_secrets(f->settings, &f->err), ERR_SETTING);
 }
 
 /* DATABASE_URL, then the older names, then libpq's own, then a file. */
@@ -519,6 +565,8 @@ int main(void)
         TEST(test_integers),
         cmocka_unit_test(test_durations),
         cmocka_unit_test(test_bytes),
+        TEST(test_secrets_in_files),
+        TEST(test_secrets_files_that_are_none),
         TEST(test_database_url_order),
         TEST(test_older_hosts),
         TEST(test_database_url_refused),
