@@ -290,6 +290,15 @@ static void name_default(struct arguments *arguments)
     arguments->node.name = arguments->default_name;
 }
 
+static int read_secrets(const struct arguments *arguments)
+{
+    struct error err = ERROR_NONE;
+    if (!settings_read_secrets(arguments->node.settings, &err))
+        return 0;
+    log_error(arguments->node.name, "%s", err.text);
+    return EXIT_USAGE;
+}
+
 /* The setting, which a local node has from its master, means the master's. */
 static int open_health_file(struct arguments *arguments)
 {
@@ -322,6 +331,8 @@ int main(int argc, char **argv)
         return EXIT_FAILURE;
     name_default(&arguments);
     int status = parse_arguments(argc, argv, &arguments);
+    if (status == 0)
+        status = read_secrets(&arguments);
     if (status == 0) {
         signal(SIGPIPE, SIG_IGN);
         signal(SIGXFSZ, SIG_IGN);
