@@ -46,6 +46,8 @@ struct handle {
     struct shard *shard;
     CURL *easy;
     uint64_t id;
+    bool foreign, optioned_foreign; /* fetch_start(): now, and as `easy` has it
+                                     */
     const struct request *request;  /* of the current or last transfer */
     const struct request *optioned; /* whose options are set on `easy` */
     struct transfer transfer;       /* what the callbacks fill */
@@ -69,6 +71,7 @@ struct fetch_pool {
     struct resolver *resolver;
     struct sockets *sockets;
     CURLSH *share; /* TLS sessions */
+    char *ca_file; /* NULL: the system's */
     struct shard *shards;
     struct handle *idle; /* the last used first: its connection is warm */
     struct handle *waiting;
@@ -292,14 +295,16 @@ static bool tell_addresses(struct fetch_pool *pool, struct handle *handle,
 
 static bool set_options(struct fetch_pool *pool, struct handle *handle)
 {
-    if (handle->optioned != handle->request) {
+    if (handle->optioned != handle->request ||
+        handle->optioned_foreign != handle->foreign) {
         curl_easy_reset(handle->easy);
         curl_easy_setopt(handle->easy, CURLOPT_PRIVATE, handle);
         if (!transfer_options(&handle->transfer, handle->easy, handle->request,
-                              pool->share) ||
+                              handle->foreign, pool->share, pool->ca_file) ||
             !sockets_options(pool->sockets, handle->easy))
             return false;
         handle->optioned = handle->request;
+        handle->optioned_foreign = handle->foreign;
     }
     return curl_easy_setopt(handle->easy, CURLOPT_URL, handle->url) == CURLE_OK;
 }
@@ -363,7 +368,7 @@ static void on_resolved(void *context)
 }
 
 int fetch_start(struct fetch_pool *pool, uint64_t id,
-                const struct request *request, struct slice url,
+                const struct request *request, struct slice url, bool foreign,
                 struct error *err)
 {
     if (url.len > URL_BYTES_MAX)
@@ -376,6 +381,7 @@ int fetch_start(struct fetch_pool *pool, uint64_t id,
     handle->state = HANDLE_WAITING;
     handle->id = id;
     handle->request = request;
+    handle->foreign = foreign;
     memcpy(handle->url, url.data, url.len);
     handle->url[url.len] = '\0';
     DL_APPEND(pool->waiting, handle);
@@ -410,8 +416,9 @@ int64_t fetch_bytes(const struct fetch_pool *pool)
 
 /* ---- the pool ---- */
 
-int fetch_pool_new(struct event_base *base, fetch_on_done *on_done,
-                   void *context, struct fetch_pool **ret, struct error *err)
+int fetch_pool_new(struct event_base *base, const char *ca_file,
+                   fetch_on_done *on_done, void *context,
+                   struct fetch_pool **ret, struct error *err)
 {
     if (curl_global_init(CURL_GLOBAL_DEFAULT))
         return error_set(err, ERR_SYSTEM, "libcurl can't be initialised");
@@ -425,7 +432,11 @@ int fetch_pool_new(struct event_base *base, fetch_on_done *on_done,
     pool->resolver = resolver_new(base, on_resolved, pool);
     pool->sockets = sockets_new(base, on_socket_ready);
     pool->share = curl_share_init();
-    if (!pool->begin || !pool->resolver || !pool->sockets || !pool->share) {
+    bool own_authorities = ca_file && *ca_file;
+    if (own_authorities)
+        pool->ca_file = strdup(ca_file);
+    if (!pool->begin || !pool->resolver || !pool->sockets || !pool->share ||
+        (own_authorities && !pool->ca_file)) {
         fetch_pool_free(&pool);
         return error_set(err, ERR_MEMORY, "no memory for transfers");
     }
@@ -463,6 +474,7 @@ void fetch_pool_free(struct fetch_pool **ptr)
     if (pool->begin)
         event_free(pool->begin);
     buffer_free(&pool->host_port);
+    free(pool->ca_file);
     free(pool);
     *ptr = NULL;
     curl_global_cleanup();

@@ -46,20 +46,24 @@ struct fetch_answer {
 typedef void fetch_on_done(void *context, uint64_t id,
                            const struct fetch_answer *answer);
 
-/* Initialises libcurl (once a process). ERR_MEMORY, ERR_SYSTEM. */
+/* Initialises libcurl (once a process). `ca_file` holds the certificates that
+ * are trusted, NULL or "": the system's. ERR_MEMORY, ERR_SYSTEM. */
 MUSTCHECK
-int fetch_pool_new(struct event_base *base, fetch_on_done *on_done,
-                   void *context, struct fetch_pool **ret, struct error *err);
+int fetch_pool_new(struct event_base *base, const char *ca_file,
+                   fetch_on_done *on_done, void *context,
+                   struct fetch_pool **ret, struct error *err);
 void fetch_pool_free(struct fetch_pool **pool);
 
 /*
  * Asks for `url` with the options of `request` (which must outlive the pool).
- * on_done follows, never before this returns. ERR_MEMORY, ERR_SYSTEM: then no
- * on_done.
+ * Where the answer before has led to `url` and that is not where `request`
+ * was meant to go (`foreign`), its headers stay here, for they may hold
+ * secrets: all but Accept and those that begin so. on_done follows, never
+ * before this returns. ERR_MEMORY, ERR_SYSTEM: then no on_done.
  */
 MUSTCHECK
 int fetch_start(struct fetch_pool *pool, uint64_t id,
-                const struct request *request, struct slice url,
+                const struct request *request, struct slice url, bool foreign,
                 struct error *err);
 
 /* Ends a transfer without on_done; an unknown id is ignored. */

@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/check.h"
 #include "extract.h"
 
 #define RECEIVE_BYTES 16384 /* libcurl's buffer for each transfer */
@@ -46,32 +47,59 @@ static size_t on_body(char *data, size_t size, size_t n, void *context)
     return len;
 }
 
-static bool is_private_v4(uint32_t a)
+/* Networks that are not the public Internet: RFC 6890, 1918, 6598, 4193. */
+static const struct {
+    const char *network;
+    unsigned bits;
+} private_v4[] = {
+    {"0.0.0.0", 8},    {"10.0.0.0", 8},     {"100.64.0.0", 10},
+    {"127.0.0.0", 8},  {"169.254.0.0", 16}, {"172.16.0.0", 12},
+    {"192.0.0.0", 24}, {"192.168.0.0", 16}, {"198.18.0.0", 15},
+    {"224.0.0.0", 3}, /* multicast, and what is reserved above */
+};
+
+/* Only what is given out, 2000::/3, is public; and 6to4, which is in it, and
+ * NAT64, which is not, lead to the IPv4 address that they hold. */
+enum { V6_MAPPED_AT = 12, V6_NAT64_AT = 12, V6_6TO4_AT = 2 };
+
+static bool is_private_v4(const unsigned char *bytes)
 {
-    return a >> 24 == 0 || a >> 24 == 10 || a >> 24 == 127 ||
-           a >> 20 == 0xAC1 || a >> 16 == 0xC0A8 || a >> 16 == 0xA9FE ||
-           (a >> 22) == (0x64400000u >> 22) || a >> 28 >= 0xE;
+    uint32_t address, network;
+    memcpy(&address, bytes, sizeof address);
+    for (size_t i = 0; i < sizeof private_v4 / sizeof *private_v4; i++) {
+        CHECK(inet_pton(AF_INET, private_v4[i].network, &network) == 1);
+        unsigned rest = 32 - private_v4[i].bits;
+        if (ntohl(address) >> rest == ntohl(network) >> rest)
+            return true;
+    }
+    return false;
 }
 
-/* RFC 1918, 4193, 6598, loopback, link-local, multicast, unspecified. */
+static bool is_private_v6(const struct in6_addr *address)
+{
+    static const unsigned char nat64[V6_NAT64_AT] = {0, 0x64, 0xFF, 0x9B};
+    const unsigned char *b = address->s6_addr;
+    if (IN6_IS_ADDR_V4MAPPED(address))
+        return is_private_v4(b + V6_MAPPED_AT);
+    if (!memcmp(b, nat64, sizeof nat64))
+        return is_private_v4(b + V6_NAT64_AT);
+    if (b[0] == 0x20 && b[1] == 0x02)
+        return is_private_v4(b + V6_6TO4_AT);
+    return (b[0] & 0xE0) != 0x20;
+}
+
 static bool is_private(const struct sockaddr *address)
 {
     if (address->sa_family == AF_INET) {
         struct sockaddr_in v4;
         memcpy(&v4, address, sizeof v4);
-        return is_private_v4(ntohl(v4.sin_addr.s_addr));
+        return is_private_v4((const unsigned char *)&v4.sin_addr);
     }
+    if (address->sa_family != AF_INET6)
+        return true;
     struct sockaddr_in6 v6;
     memcpy(&v6, address, sizeof v6);
-    const unsigned char *b = v6.sin6_addr.s6_addr;
-    if (IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr)) {
-        uint32_t v4;
-        memcpy(&v4, b + 12, sizeof v4);
-        return is_private_v4(ntohl(v4));
-    }
-    return IN6_IS_ADDR_LOOPBACK(&v6.sin6_addr) ||
-           IN6_IS_ADDR_UNSPECIFIED(&v6.sin6_addr) || (b[0] & 0xFE) == 0xFC ||
-           (b[0] == 0xFE && (b[1] & 0xC0) == 0x80) || b[0] == 0xFF;
+    return is_private_v6(&v6.sin6_addr);
 }
 
 static curl_socket_t on_open(void *context, curlsocktype purpose,
@@ -113,11 +141,13 @@ static int on_connection(void *context, char *ip, char *own_ip, int port,
     return false
 
 static bool set_headers(struct transfer *transfer, CURL *easy,
-                        const struct request *request)
+                        const struct request *request, bool foreign)
 {
     curl_slist_free_all(transfer->headers);
     transfer->headers = NULL;
     for (size_t i = 0; i < request->n_headers; i++) {
+        if (foreign && strncasecmp(request->headers[i], "Accept", 6))
+            continue;
         struct curl_slist *more =
             curl_slist_append(transfer->headers, request->headers[i]);
         if (!more)
@@ -130,9 +160,11 @@ static bool set_headers(struct transfer *transfer, CURL *easy,
 
 /* TLS as libcurl verifies it by default, 1.2 at least. Without a CA folder,
  * or libcurl would not cache the CA file: 17 ms a handshake. */
-static bool set_security(CURL *easy, CURLSH *share)
+static bool set_security(CURL *easy, CURLSH *share, const char *ca_file)
 {
     SET(CURLOPT_CAPATH, NULL);
+    if (ca_file)
+        SET(CURLOPT_CAINFO, ca_file);
     SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     SET(CURLOPT_SHARE, share);
     SET(CURLOPT_PROTOCOLS_STR, "http,https");
@@ -144,7 +176,8 @@ static bool set_security(CURL *easy, CURLSH *share)
 }
 
 bool transfer_options(struct transfer *transfer, CURL *easy,
-                      const struct request *request, CURLSH *share)
+                      const struct request *request, bool foreign,
+                      CURLSH *share, const char *ca_file)
 {
     transfer->request = request;
     SET(CURLOPT_WRITEFUNCTION, on_body);
@@ -165,7 +198,9 @@ bool transfer_options(struct transfer *transfer, CURL *easy,
     SET(CURLOPT_BUFFERSIZE, (long)RECEIVE_BYTES);
     SET(CURLOPT_MAXAGE_CONN, (long)IDLE_SECONDS_MAX);
     SET(CURLOPT_DNS_CACHE_TIMEOUT, -1L); /* resolve.c refreshes it */
-    return set_security(easy, share) && set_headers(transfer, easy, request);
+    SET(CURLOPT_ERRORBUFFER, transfer->error);
+    return set_security(easy, share, ca_file) &&
+           set_headers(transfer, easy, request, foreign);
 }
 
 void transfer_begin(struct transfer *transfer)
@@ -175,6 +210,15 @@ void transfer_begin(struct transfer *transfer)
     transfer->too_large = false;
     transfer->denied = false;
     transfer->out_of_memory = false;
+    transfer->error[0] = '\0';
+}
+
+/* The connection broke in mid-handshake, which may pass: libcurl has the same
+ * code for it as for a peer that can't agree, and other words. */
+static bool handshake_cut(const struct transfer *transfer)
+{
+    return strstr(transfer->error, "SSL_connect: ") ||
+           strstr(transfer->error, "unexpected eof");
 }
 
 /* libcurl 7.88 calls it out of memory when a line exceeds its 100 KB. */
@@ -194,7 +238,7 @@ static enum reason reason_of_code(const struct transfer *transfer,
     if (transfer->too_large)
         return REASON_TOO_LARGE;
     if (transfer->denied)
-        return REASON_REDIRECT;
+        return REASON_PRIVATE;
     if (transfer->out_of_memory)
         return REASON_INTERNAL;
     switch (code) {
@@ -205,6 +249,7 @@ static enum reason reason_of_code(const struct transfer *transfer,
     case CURLE_COULDNT_CONNECT:
         return REASON_CONNECT;
     case CURLE_SSL_CONNECT_ERROR:
+        return handshake_cut(transfer) ? REASON_CONNECT : REASON_TLS;
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CERTPROBLEM:
     case CURLE_SSL_CIPHER:
@@ -264,11 +309,13 @@ void transfer_answer(struct transfer *transfer, CURL *easy, CURLcode code,
     if (code != CURLE_OK) {
         answer->reason =
             head ? REASON_TOO_LARGE : reason_of_code(transfer, code);
-        snprintf(answer->detail, sizeof answer->detail, "%s",
+        snprintf(answer->detail, sizeof answer->detail, "%.*s",
+                 FETCH_DETAIL_BYTES - 1,
                  head                  ? "the answer's head is too large"
                  : transfer->too_large ? "the body exceeds body_max"
-                 : transfer->denied
-                     ? "a private address, and deny_private is set"
+                 : transfer->denied    ? reason_text(REASON_PRIVATE)
+                 : answer->reason == REASON_TLS && transfer->error[0]
+                     ? transfer->error
                      : curl_easy_strerror(code));
         return;
     }

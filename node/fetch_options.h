@@ -20,12 +20,15 @@ struct transfer {
     bool too_large; /* it was ended for the size of its body */
     bool denied;    /* it was ended for its address */
     bool out_of_memory;
-    struct curl_slist *headers; /* set once by transfer_options() */
+    struct curl_slist *headers;  /* set once by transfer_options() */
+    char error[CURL_ERROR_SIZE]; /* libcurl's own words; "": none */
 };
 
-/* Sets everything but the URL. False when memory is out. */
+/* Sets everything but the URL. `foreign`: see fetch_start(); `ca_file`: NULL
+ * for the system's. False when memory is out. */
 bool transfer_options(struct transfer *transfer, CURL *easy,
-                      const struct request *request, CURLSH *share);
+                      const struct request *request, bool foreign,
+                      CURLSH *share, const char *ca_file);
 
 /* Before each transfer. */
 void transfer_begin(struct transfer *transfer);

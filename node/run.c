@@ -11,15 +11,19 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <strings.h>
 
 #include "base/crash_point.h"
 #include "extract.h"
 #include "fetch.h"
+#include "pipeline/template.h"
 #include "query.h"
 #include "store.h"
 
 struct run {
     struct run_callbacks callbacks;
+    struct buffer own_url, hosts[2]; /* scratch of is_foreign() */
     int64_t number;
     struct pipeline *pipeline;
     struct extractor *extractors[PIPELINE_WORKERS_MAX];
@@ -152,6 +156,39 @@ static void on_gave_up(void *context, const char *why)
 
 /* ---- effects ---- */
 
+static bool is_https(struct slice url)
+{
+    return url.len > 5 && !strncasecmp(url.data, "https", 5);
+}
+
+/* Whether a redirect has led to another host or port, or away from TLS. From
+ * http to https at their usual ports is the same host. */
+static bool is_foreign(struct run *run, const struct node_effect *effect)
+{
+    const struct worker *worker = effect->start.worker;
+    struct slice url = effect->start.url, own = effect->start.key;
+    struct buffer *text = &run->own_url, *here = &run->hosts[0],
+                  *there = &run->hosts[1];
+    if (!worker->request.n_headers)
+        return false;
+    buffer_clear(text);
+    buffer_clear(here);
+    buffer_clear(there);
+    if (worker_class_is_fetcher(worker->class)) {
+        if (!request_url(&worker->request, own, text))
+            return true;
+        own = buffer_slice(text);
+    }
+    if (!url_host(own, here) || !url_host(url, there))
+        return true;
+    if (is_https(own) == is_https(url))
+        return strcmp(here->data, there->data) != 0;
+    size_t len = here->len > 3 ? here->len - 3 : 0;
+    return is_https(own) || strcmp(here->data + len, ":80") ||
+           strncmp(here->data, there->data, len) ||
+           strcmp(there->data + len, ":443");
+}
+
 void run_start(struct run *run, const struct node_effect *effect)
 {
     const struct worker *worker = effect->start.worker;
@@ -162,7 +199,7 @@ void run_start(struct run *run, const struct node_effect *effect)
             ? queries_start(run->queries, effect->start.fetch, worker,
                             effect->start.key, effect->start.keys_max, &err)
             : fetch_start(run->fetches, effect->start.fetch, &worker->request,
-                          effect->start.url, &err);
+                          effect->start.url, is_foreign(run, effect), &err);
     if (!status)
         return;
     struct fetched fetched = {.fetch = effect->start.fetch,
@@ -286,7 +323,8 @@ int run_new(struct event_base *base, const struct welcome *welcome,
     run->keys_max = (size_t)welcome->key_limit;
     if (load_pipeline(run, welcome, settings, err) ||
         make_extractors(run, err) ||
-        fetch_pool_new(base, on_fetched, run, &run->fetches, err) ||
+        fetch_pool_new(base, settings_get(settings, "WINDROW_CA_FILE"),
+                       on_fetched, run, &run->fetches, err) ||
         open_database(run, base, welcome, settings, err)) {
         run_free(&run);
         return (int)err->code;
@@ -307,6 +345,9 @@ void run_free(struct run **ptr)
         extractor_free(&run->extractors[i]);
     pipeline_free(&run->pipeline);
     arena_free(&run->keys);
+    buffer_free(&run->own_url);
+    buffer_free(&run->hosts[0]);
+    buffer_free(&run->hosts[1]);
     free(run);
     *ptr = NULL;
 }

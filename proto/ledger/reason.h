@@ -25,6 +25,8 @@
     X(REASON_NOT_FOUND, "not_found", false, "HTTP status 404 or 410")          \
     X(REASON_REDIRECT, "bad_redirect", false,                                  \
       "too many redirects, or to a place that is not allowed")                 \
+    X(REASON_PRIVATE, "private_address", false,                                \
+      "a private address, and deny_private is set")                            \
     X(REASON_TOO_LARGE, "too_large", false, "the answer exceeds a limit")      \
     X(REASON_NOT_JSON, "not_json", true, "the answer is not JSON")             \
     X(REASON_NOT_HTML, "not_html", true, "the answer can't be read as HTML")   \

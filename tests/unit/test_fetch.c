@@ -134,7 +134,7 @@ static int setup(void **state)
     cancel_on_done = 0;
     web = web_start(pages);
     base = event_base_new();
-    if (fetch_pool_new(base, on_done, outcomes, &pool, &err))
+    if (fetch_pool_new(base, NULL, on_done, outcomes, &pool, &err))
         fail_msg("%s", err.text);
     return 0;
 }
@@ -152,7 +152,7 @@ static void start_url(uint64_t id, const struct request *request,
                       const char *url)
 {
     struct error err = ERROR_NONE;
-    if (fetch_start(pool, id, request, slice_of(url), &err))
+    if (fetch_start(pool, id, request, slice_of(url), false, &err))
         fail_msg("%s: %s", url, err.text);
 }
 
@@ -297,9 +297,13 @@ static void test_deny_private(void **state)
     (void)state;
     char url[100];
     static const char *const hosts[] = {
-        "127.0.0.1",          "localhost",   "0.0.0.0",
-        "10.1.2.3",           "169.254.1.1", "[::1]",
-        "[::ffff:127.0.0.1]", "[fe80::1]"};
+        "127.0.0.1",          "localhost",      "0.0.0.0",
+        "10.1.2.3",           "169.254.1.1",    "[::1]",
+        "[::ffff:127.0.0.1]", "[fe80::1]",      "172.31.255.255",
+        "192.168.0.1",        "100.64.0.1",     "224.0.0.1",
+        "255.255.255.255",    "198.19.0.1",     "[::]",
+        "[fd00::1]",          "[ff02::1]",      "[::127.0.0.1]",
+        "[64:ff9b::a00:1]",   "[2002:7f00:1::]"};
     const int n = sizeof hosts / sizeof *hosts;
     for (int i = 0; i < n; i++) {
         snprintf(url, sizeof url, "http://%s:%d/hello", hosts[i],
@@ -308,7 +312,7 @@ static void test_deny_private(void **state)
     }
     run_until(n);
     for (int i = 0; i < n; i++)
-        if (outcomes[i].reason != REASON_REDIRECT)
+        if (outcomes[i].reason != REASON_PRIVATE)
             fail_msg("%s: %s", hosts[i], reason_name(outcomes[i].reason));
     assert_int_equal(web_connections(web), 0);
 }
@@ -318,7 +322,7 @@ static void test_deny_private_on_open_connection(void **state)
 {
     (void)state;
     assert_ends(&plain, "/hello", REASON_NONE, 200);
-    assert_ends(&guarded, "/hello", REASON_REDIRECT, 0);
+    assert_ends(&guarded, "/hello", REASON_PRIVATE, 0);
 }
 
 /* A host by its name; one that is not there is a DNS error. */
