@@ -52,6 +52,7 @@ struct handle {
     const struct request *optioned; /* whose options are set on `easy` */
     struct transfer transfer;       /* what the callbacks fill */
     struct curl_slist *resolve;     /* this transfer's CURLOPT_RESOLVE */
+    bool fresh;                     /* CURLOPT_FRESH_CONNECT is set */
     char url[URL_BYTES_MAX + 1];
     struct handle *prev, *next; /* in idle or waiting */
     UT_hash_handle hh;          /* in pool->busy, by id */
@@ -245,6 +246,32 @@ static void finish_flying(struct fetch_pool *pool, struct handle *handle,
     finish(pool, handle, &answer);
 }
 
+/*
+ * A server may close a connection that was kept alive at the moment when it is
+ * used again: that says nothing about the site. libcurl then takes another one
+ * by itself, but counts how often over all the life of an easy handle, and
+ * gives up each sixth time without having tried (7.88, Curl_retry_request()).
+ */
+static bool was_stale(struct handle *handle, CURLcode code)
+{
+    long connects = 1;
+    curl_easy_getinfo(handle->easy, CURLINFO_NUM_CONNECTS, &connects);
+    return (code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR ||
+            code == CURLE_GOT_NOTHING) &&
+           connects == 0 && !handle->fresh && handle->transfer.head_bytes == 0;
+}
+
+/* Once more, over a connection of its own. False: it could not be begun. */
+static bool fly_again(struct handle *handle)
+{
+    curl_multi_remove_handle(handle->shard->multi, handle->easy);
+    transfer_begin(&handle->transfer);
+    handle->fresh = true;
+    return curl_easy_setopt(handle->easy, CURLOPT_FRESH_CONNECT, 1L) ==
+               CURLE_OK &&
+           !curl_multi_add_handle(handle->shard->multi, handle->easy);
+}
+
 static void reap(struct shard *shard)
 {
     struct fetch_pool *pool = shard->pool;
@@ -257,6 +284,8 @@ static void reap(struct shard *shard)
         struct handle *handle = NULL;
         curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &handle);
         CHECK(handle && handle->state == HANDLE_FLYING);
+        if (was_stale(handle, code) && fly_again(handle))
+            continue;
         finish_flying(pool, handle, code);
     }
 }
@@ -306,6 +335,9 @@ static bool set_options(struct fetch_pool *pool, struct handle *handle)
         handle->optioned = handle->request;
         handle->optioned_foreign = handle->foreign;
     }
+    if (handle->fresh)
+        curl_easy_setopt(handle->easy, CURLOPT_FRESH_CONNECT, 0L);
+    handle->fresh = false;
     return curl_easy_setopt(handle->easy, CURLOPT_URL, handle->url) == CURLE_OK;
 }
 
