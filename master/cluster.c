@@ -18,8 +18,7 @@
 #include "ledger_calls.h"
 #include "loop/health.h"
 #include "processes.h"
-#include "socket_folder.h"
-#include "wire/endpoint.h"
+#include "sockets.h"
 #include "wire/message.h"
 
 #define PROGRESS_INTERVAL (250 * USEC_PER_MSEC)
@@ -28,27 +27,13 @@
     (200 * USEC_PER_MSEC) /* and where the run is not done                     \
                            */
 #define END_LOOK_INTERVAL (50 * USEC_PER_MSEC)
-#define LINGER_MS 500
 #define WHO "master"
 #define NO_LEASE (24 * 3600 * USEC_PER_SEC) /* as good as none, for a test */
-
-/* A node's own PUSH. */
-struct peer {
-    char name[NODE_NAME_BYTES];
-    struct wire_socket *tasks;
-    char endpoint[SOCKET_ENDPOINT_BYTES];
-    UT_hash_handle hh;
-};
 
 struct cluster {
     const struct cluster_options *options;
     struct event_base *base;
-    struct wire_context *wire;
-    struct wire_socket *reports, *control;
-    char folder[SOCKET_FOLDER_BYTES];
-    char place[SOCKET_FOLDER_BYTES + 8]; /* ipc://FOLDER */
-    int endpoints_made;
-    struct peer *peers;
+    struct sockets *sockets;
     struct master_core *core;
     struct ledger_calls *calls;
     struct processes *processes;
@@ -71,15 +56,32 @@ static void tell_core(struct cluster *cluster, const struct master_event *event)
         log_warn(WHO, "%s", err.text);
 }
 
-/* A node's last words, after the core has finished: for the summary. */
-static void take_last_heartbeat(struct cluster *cluster,
-                                const struct message *message)
+static void send_message(struct cluster *cluster, struct message *message);
+
+/* The run is over, and this node comes late. */
+static void send_away(struct cluster *cluster, const struct message *hello)
 {
-    if (message->type != MESSAGE_HEARTBEAT)
-        return;
+    struct message message = {.type = MESSAGE_END,
+                              .epoch = cluster->options->epoch,
+                              .incarnation = hello->incarnation};
+    memcpy(message.node, hello->node, sizeof message.node);
+    message.end.reason = "the run is over";
+    send_message(cluster, &message);
+}
+
+/* A node's last words, after the core has finished: for the summary. */
+static void take_last_words(struct cluster *cluster,
+                            const struct message *message)
+{
+    if (message->type == MESSAGE_HELLO)
+        send_away(cluster, message);
     for (size_t i = 0; i < cluster->result->n_nodes; i++) {
         struct node_view *view = &cluster->result->nodes[i];
         if (strcmp(view->name, message->node))
+            continue;
+        if (message->type == MESSAGE_BYE || message->type == MESSAGE_HELLO)
+            view->alive = false;
+        if (message->type != MESSAGE_HEARTBEAT)
             continue;
         view->last = message->heartbeat;
         view->last.held = NULL;
@@ -95,13 +97,13 @@ static void on_report(void *context, struct slice data)
     arena_reset(&cluster->message_arena);
     int status = message_decode(data, &cluster->message_arena, &message, &err);
     if (status && status != ERR_VERSION) {
-        log_warn(WHO, "a message was dropped: %s", err.text);
+        sockets_blame(cluster->sockets, err.text);
         return;
     }
     struct master_event event = {.type = MASTER_EVENT_MESSAGE,
                                  .message = &message};
     if (cluster->over)
-        take_last_heartbeat(cluster, &message);
+        take_last_words(cluster, &message);
     else
         tell_core(cluster, &event);
     if (message.type == MESSAGE_REPORT)
@@ -208,59 +210,28 @@ static void on_ledger_trouble(void *context, const char *why, bool final)
 
 /* ---- out: effects of the core ---- */
 
-static struct peer *find_peer(struct cluster *cluster, const char *name)
-{
-    struct peer *peer = NULL;
-    HASH_FIND_STR(cluster->peers, name, peer);
-    return peer;
-}
-
-static void close_peer(struct cluster *cluster, const char *name)
-{
-    struct peer *peer = find_peer(cluster, name);
-    if (!peer)
-        return;
-    HASH_DEL(cluster->peers, peer);
-    wire_socket_free(&peer->tasks, 0);
-    free(peer);
-}
-
-/* Binds a new PUSH each time, so that what was queued for a dead incarnation
- * dies with its socket. */
 static void open_peer(struct cluster *cluster, const char *name)
 {
-    close_peer(cluster, name);
     struct error err = ERROR_NONE;
-    struct peer *peer = calloc(1, sizeof *peer);
-    char endpoint[SOCKET_ENDPOINT_BYTES];
-    if (!peer) {
-        log_error(WHO, "no memory for %s", name);
-        return;
-    }
-    snprintf(peer->name, sizeof peer->name, "%s", name);
-    snprintf(endpoint, sizeof endpoint, "%s/tasks-%d", cluster->place,
-             ++cluster->endpoints_made);
-    if (wire_socket_new(cluster->wire, cluster->base, SOCKET_PUSH, NULL, NULL,
-                        &peer->tasks, &err) ||
-        wire_socket_bind(peer->tasks, endpoint, peer->endpoint, &err)) {
+    if (sockets_open_peer(cluster->sockets, name, &err))
         log_error(WHO, "%s: %s", name, err.text);
-        wire_socket_free(&peer->tasks, 0);
-        free(peer);
-        return;
-    }
-    HASH_ADD_STR(cluster->peers, name, peer);
 }
 
+/* A node whose socket could not be had before (no port was free) may get it
+ * now: it goes on saying hello. */
 static bool fill_welcome(struct cluster *cluster, struct message *message)
 {
     const struct cluster_options *options = cluster->options;
-    const struct peer *peer = find_peer(cluster, message->node);
-    if (!peer)
+    if (!sockets_task_endpoint(cluster->sockets, message->node))
+        open_peer(cluster, message->node);
+    const char *endpoint =
+        sockets_task_endpoint(cluster->sockets, message->node);
+    if (!endpoint)
         return false;
     message->welcome = (struct welcome){
         .run = options->run,
         .ledger_id = ledger_id(options->ledger),
-        .task_endpoint = peer->endpoint,
+        .task_endpoint = endpoint,
         .pipeline = options->pipeline_text,
         .pipeline_path = options->pipeline_path,
         .key_limit = options->key_limit,
@@ -279,22 +250,20 @@ static void send_message(struct cluster *cluster, struct message *message)
     bool task = message->type == MESSAGE_TASK || message->type == MESSAGE_DROP;
     if (task)
         CRASH_POINT("master_before_task");
-    struct wire_socket *socket = cluster->control;
-    buffer_clear(&cluster->outgoing);
-    if (task) {
-        const struct peer *peer = find_peer(cluster, message->node);
-        if (!peer)
-            return; /* the core learns it from the heartbeats */
-        socket = peer->tasks;
-    } else {
-        buffer_printf(&cluster->outgoing, "%s ",
-                      message->node[0] ? message->node : "*");
-    }
+    struct buffer *out = &cluster->outgoing;
+    buffer_clear(out);
+    if (!task)
+        buffer_printf(out, "%s ", message->node[0] ? message->node : "*");
     if (message->type == MESSAGE_WELCOME && !fill_welcome(cluster, message))
         return;
-    if (message_encode(message, &cluster->outgoing, &err))
+    if (message_encode(message, out, &err)) {
         log_warn(WHO, "%s", err.text);
-    else if (!wire_socket_send(socket, buffer_slice(&cluster->outgoing)))
+        return;
+    }
+    /* What is lost the core learns from the heartbeats. */
+    if (!(task ? sockets_send_task(cluster->sockets, message->node,
+                                   buffer_slice(out))
+               : sockets_send_control(cluster->sockets, buffer_slice(out))))
         log_debug(WHO, "a %s for %s found no room",
                   message_type_name(message->type), message->node);
     if (task)
@@ -313,7 +282,7 @@ static void carry_out(struct cluster *cluster, struct master_effect *effect)
         open_peer(cluster, effect->node);
         break;
     case MASTER_EFFECT_CLOSE_NODE:
-        close_peer(cluster, effect->node);
+        sockets_close_peer(cluster->sockets, effect->node);
         break;
     case MASTER_EFFECT_LOAD:
         ledger_calls_load(cluster->calls, effect->load.after,
@@ -392,31 +361,15 @@ static int open_loop(struct cluster *cluster, struct error *err)
            health_start(cluster->health, cluster->base, err);
 }
 
-static int open_sockets(struct cluster *cluster, struct error *err)
-{
-    struct endpoints endpoints;
-    if (socket_folder_make(cluster->folder, err))
-        return (int)err->code;
-    snprintf(cluster->place, sizeof cluster->place, "ipc://%s",
-             cluster->folder);
-    cluster->wire = wire_context_new();
-    if (!cluster->wire)
-        return error_set(err, ERR_SYSTEM, "no ZeroMQ context");
-    return endpoints_of(cluster->place, &endpoints, err) ||
-           wire_socket_new(cluster->wire, cluster->base, SOCKET_PULL, on_report,
-                           cluster, &cluster->reports, err) ||
-           wire_socket_bind(cluster->reports, endpoints.reports, NULL, err) ||
-           wire_socket_new(cluster->wire, cluster->base, SOCKET_PUB, NULL, NULL,
-                           &cluster->control, err) ||
-           wire_socket_bind(cluster->control, endpoints.control, NULL, err);
-}
-
-/* Whether nodes may still act on shares of the run's former master: it renewed
- * its lease a third of it ago at most, the rest has passed, and a share lives
- * for two of the nodes' leases at most. */
+/* Whether nodes may still act on shares of the run's former master. Nodes of
+ * this machine ended with it, or it let them go when it lost its lease, two
+ * thirds of which have passed since it last renewed it; a share lives for two
+ * of the nodes' leases at most. Nodes elsewhere may be parted from us and hear
+ * a former master that was parted from the database: nothing is sure. */
 static bool may_have_shares(const struct cluster *cluster)
 {
-    return cluster->lease * 2 / 3 < 2 * cluster->node_lease;
+    return cluster->options->listen.place ||
+           cluster->lease * 2 / 3 < 2 * cluster->node_lease;
 }
 
 static int open_core(struct cluster *cluster, struct error *err)
@@ -458,7 +411,8 @@ static int start_nodes(struct cluster *cluster, struct error *err)
     const struct cluster_options *options = cluster->options;
     const struct processes_options wanted = {
         .n_nodes = options->n_nodes,
-        .connect = cluster->place,
+        .connect = sockets_place(cluster->sockets),
+        .keys = options->listen.keys,
         .env_files = options->env_files,
         .n_env_files = options->n_env_files,
         .log_json = options->log_json,
@@ -469,6 +423,17 @@ static int start_nodes(struct cluster *cluster, struct error *err)
                          &cluster->processes, err);
 }
 
+/* Those that said no bye yet. */
+static bool nodes_are_left(const struct cluster *cluster)
+{
+    if (processes_running(cluster->processes) > 0)
+        return true;
+    for (size_t i = 0; i < cluster->result->n_nodes; i++)
+        if (cluster->result->nodes[i].alive)
+            return true;
+    return false;
+}
+
 /* Nodes say their last, and end. */
 static void let_nodes_end(struct cluster *cluster)
 {
@@ -477,8 +442,7 @@ static void let_nodes_end(struct cluster *cluster)
     usec_t until = clock_monotonic() + patience;
     const struct timeval moment = {0, END_LOOK_INTERVAL};
     processes_ask_to_end(cluster->processes);
-    while (processes_running(cluster->processes) > 0 &&
-           clock_monotonic() < until) {
+    while (nodes_are_left(cluster) && clock_monotonic() < until) {
         evtimer_add(cluster->tick, &moment);
         event_base_loop(cluster->base, EVLOOP_ONCE);
     }
@@ -486,14 +450,8 @@ static void let_nodes_end(struct cluster *cluster)
 
 static void close_cluster(struct cluster *cluster)
 {
-    struct peer *peer, *next;
     processes_free(&cluster->processes);
-    HASH_ITER (hh, cluster->peers, peer, next) {
-        close_peer(cluster, peer->name);
-    }
-    wire_socket_free(&cluster->control, LINGER_MS);
-    wire_socket_free(&cluster->reports, 0);
-    wire_context_free(&cluster->wire);
+    sockets_free(&cluster->sockets);
     ledger_calls_free(&cluster->calls);
     master_core_free(&cluster->core);
     if (cluster->tick)
@@ -508,7 +466,6 @@ static void close_cluster(struct cluster *cluster)
         event_base_free(cluster->base);
     arena_free(&cluster->message_arena);
     buffer_free(&cluster->outgoing);
-    socket_folder_remove(cluster->folder);
 }
 
 static void keep_views(struct cluster *cluster)
@@ -530,8 +487,9 @@ int cluster_run(const struct cluster_options *options,
     struct cluster cluster = {.options = options, .result = ret};
     *ret = (struct cluster_result){.end = CLUSTER_GAVE_UP};
     int status = read_times(&cluster, err) || open_loop(&cluster, err) ||
-                 open_sockets(&cluster, err) || open_core(&cluster, err) ||
-                 start_nodes(&cluster, err);
+                 sockets_new(cluster.base, &options->listen, on_report,
+                             &cluster, &cluster.sockets, err) ||
+                 open_core(&cluster, err) || start_nodes(&cluster, err);
     if (!status) {
         carry_out_effects(&cluster);
         while (!cluster.over) {

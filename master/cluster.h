@@ -10,6 +10,7 @@
 
 #include "core/master_core.h"
 #include "ledger/ledger.h"
+#include "listen.h"
 #include "pipeline/pipeline.h"
 #include "pipeline/settings.h"
 
@@ -22,6 +23,7 @@ struct cluster_options {
     int64_t run, epoch;
     bool resumed;
     int64_t key_limit;
+    struct listen listen;
     int n_nodes;    /* local nodes to start */
     int batch_keys; /* 0: by the number of keys and nodes */
     const char *const *env_files;

@@ -11,6 +11,7 @@ int command_check(const struct options *options);
 int command_runs(const struct options *options);
 int command_failures(const struct options *options);
 int command_healthy(const struct options *options);
+int command_keygen(const struct options *options);
 int command_settings(const struct options *options);
 
 #endif

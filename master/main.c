@@ -31,6 +31,12 @@ static const struct command commands[] = {
     {"healthy", "FILE", "Say whether the process that touches FILE lives",
      "FILE is its --health-file. Exit status: 0 it does, 1 it does not.\n",
      command_healthy},
+    {"keygen", "DIR", "Make the keys of a cluster over several machines",
+     "DIR gets master.key and allowed/node.pub, for the master (--keys DIR),\n"
+     "and master.pub and node.key, for the nodes (--keys DIR). Keys are files\n"
+     "of mode 0600; whoever has node.key may take part. --node NAME makes a\n"
+     "key of its own for one more node: NAME.key and allowed/NAME.pub.\n",
+     command_keygen},
     {"settings", "[help|sample|markdown]",
      "Explain the settings, or print a sample .env", NULL, command_settings},
 };

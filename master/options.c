@@ -19,12 +19,19 @@ enum option_id {
     OPTION_FORMAT,
     OPTION_HEALTH_FILE,
     OPTION_HELP,
+    OPTION_IF_MISSING,
+    OPTION_INSECURE,
+    OPTION_KEYS,
     OPTION_LIMIT,
+    OPTION_LISTEN,
     OPTION_LOG_FORMAT,
+    OPTION_NAME,
+    OPTION_NODE,
     OPTION_PROGRESS,
     OPTION_SCALE,
     OPTION_STORE,
     OPTION_SUMMARY,
+    OPTION_TASK_PORTS,
 };
 
 static const struct {
@@ -49,18 +56,34 @@ static const struct {
     {"health-file", OPTION_HEALTH_FILE, "FILE", " run resume ",
      "touch FILE each second, as WINDROW_HEALTH_FILE"},
     {"help", OPTION_HELP, NULL, NULL, "this text"},
+    {"if-missing", OPTION_IF_MISSING, NULL, " keygen ",
+     "leave what is there as it is, without a complaint"},
+    {"insecure", OPTION_INSECURE, NULL, " run resume ",
+     "let nodes of other machines take part without keys"},
+    {"keys", OPTION_KEYS, "DIR", " run resume ",
+     "the keys of the cluster, made by `windrow keygen DIR`"},
     {"limit", OPTION_LIMIT, "N", " run ",
      "take only the first N keys of each source"},
+    {"listen", OPTION_LISTEN, "tcp://ADDRESS:PORT", " run resume ",
+     "let nodes of other machines take part, at PORT and\n"
+     "                        PORT + 1 and --task-ports"},
     {"log-format", OPTION_LOG_FORMAT, "text|json", " run resume ",
      "of the lines on standard error"},
+    {"name", OPTION_NAME, "NAME", " run ",
+     "of several masters with this name one leads the run,\n"
+     "                        the others stand by; it is not run twice"},
+    {"node", OPTION_NODE, "NAME", " keygen ", "make the key of one more node"},
     {"progress", OPTION_PROGRESS, "auto|bar|plain|json|none", " run resume ",
      "auto: a bar on a terminal, else lines"},
     {"scale", OPTION_SCALE, "N|auto", " run resume ",
-     "node processes (default auto: one a core)"},
+     "node processes here (default auto: one a core);\n"
+     "                        0 with --listen"},
     {"store", OPTION_STORE, "URL", " run resume runs failures ",
      "postgresql://… or sqlite:FILE, as DATABASE_URL"},
     {"summary", OPTION_SUMMARY, "FILE", " run resume ",
      "write the summary there too, as JSON"},
+    {"task-ports", OPTION_TASK_PORTS, "FIRST-LAST", " run resume ",
+     "one for each node (default: any that are free)"},
 };
 #define N_OPTIONS (sizeof table / sizeof *table)
 
@@ -136,9 +159,10 @@ static const char *take_number(struct options *options, int id,
             return "a number from 1 up";
         return NULL;
     default:
+        number = SCALE_AUTO;
         if (strcmp(value, "auto") &&
-            !parse_integer(value, 1, PROCESSES_MAX, &number))
-            return "auto, or a number from 1 to 1024";
+            !parse_integer(value, 0, PROCESSES_MAX, &number))
+            return "auto, or a number from 0 to 1024";
         options->scale = (int)number;
         return NULL;
     }
@@ -165,8 +189,46 @@ static const char *take_choice(struct options *options, int id,
     return NULL;
 }
 
+static bool is_run_name(const char *name)
+{
+    size_t len = strlen(name);
+    for (size_t i = 0; i < len; i++)
+        if (name[i] < ' ' || name[i] > '~')
+            return false;
+    return len > 0 && len <= RUN_NAME_BYTES_MAX;
+}
+
+/* False: it is none of these. */
+static bool take_network(struct options *options, int id, const char *value)
+{
+    switch (id) {
+    case OPTION_IF_MISSING:
+        options->if_missing = true;
+        return true;
+    case OPTION_INSECURE:
+        options->insecure = true;
+        return true;
+    case OPTION_KEYS:
+        options->keys = value;
+        return true;
+    case OPTION_LISTEN:
+        options->listen = value;
+        return true;
+    case OPTION_NODE:
+        options->node = value;
+        return true;
+    case OPTION_TASK_PORTS:
+        options->task_ports = value;
+        return true;
+    default:
+        return false;
+    }
+}
+
 static const char *take(struct options *options, int id, const char *value)
 {
+    if (take_network(options, id, value))
+        return NULL;
     switch (id) {
     case OPTION_BATCH:
     case OPTION_LIMIT:
@@ -184,6 +246,10 @@ static const char *take(struct options *options, int id, const char *value)
     case OPTION_HEALTH_FILE:
         options->health_file = value;
         return NULL;
+    case OPTION_NAME:
+        options->name = value;
+        return is_run_name(value) ? NULL
+                                  : "1 to 100 printable ASCII characters";
     case OPTION_STORE:
         options->store = value;
         return NULL;
@@ -277,7 +343,7 @@ static bool take_all(const struct command *command, int argc, char **argv,
 bool options_parse(const struct command *command, int argc, char **argv,
                    struct options *ret, int *ret_status)
 {
-    *ret = (struct options){0};
+    *ret = (struct options){.scale = SCALE_AUTO};
     if (!take_all(command, argc, argv, ret, ret_status))
         return false;
     if (optind < argc && command->argument)

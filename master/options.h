@@ -13,7 +13,8 @@
 #include "base/log.h"
 
 #define ENV_FILES_MAX 8
-#define SCALE_AUTO 0
+#define RUN_NAME_BYTES_MAX 100
+#define SCALE_AUTO (-1)
 
 /* Exit statuses (DESIGN: "a run always ends"). */
 enum {
@@ -39,6 +40,7 @@ struct options {
     const char *env_files[ENV_FILES_MAX];
     size_t n_env_files;
     const char *summary;
+    const char *name; /* --name; NULL: none */
     int scale; /* SCALE_AUTO: one a core */
     int batch;
     int64_t limit;
@@ -47,6 +49,12 @@ struct options {
     bool json;
     bool dry_run;
     bool force;
+    const char *listen;     /* NULL: none given, as for the next two */
+    const char *task_ports; /* FIRST-LAST */
+    const char *keys;
+    const char *node; /* keygen: the node whose key is made */
+    bool insecure;
+    bool if_missing;
 };
 
 struct command {

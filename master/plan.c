@@ -12,6 +12,7 @@
 #include "pipeline/template.h"
 #include "wire/message.h"
 
+#define NODES_UNKNOWN 8 /* taken for granted where all nodes are elsewhere */
 #define SQL_FIRST_PAGE "0:"  /* node_core.h: no keys so far, no last key */
 #define COLUMNS_SHOWN_MAX 12 /* of a header line, in a message */
 #define COLUMN_SHOWN_BYTES_MAX 40
@@ -73,7 +74,8 @@ static size_t batch_size(const struct plan_options *options, int64_t keys)
         return (size_t)options->batch_keys;
     if (options->key_limit && options->key_limit < keys)
         keys = options->key_limit;
-    int64_t size = keys / (4 * (int64_t)options->n_nodes);
+    int64_t n_nodes = options->n_nodes ? options->n_nodes : NODES_UNKNOWN;
+    int64_t size = keys / (4 * n_nodes);
     return size < 1 ? 1 : size > TASK_KEYS_MAX ? TASK_KEYS_MAX : (size_t)size;
 }
 

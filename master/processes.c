@@ -296,7 +296,7 @@ int processes_new(struct event_base *base,
                   const struct processes_callbacks *callbacks,
                   struct processes **ret, struct error *err)
 {
-    CHECK(options->n_nodes > 0 && options->n_nodes <= PROCESSES_MAX);
+    CHECK(options->n_nodes >= 0 && options->n_nodes <= PROCESSES_MAX);
     struct processes *processes = calloc(1, sizeof *processes);
     if (!processes)
         return error_set(err, ERR_MEMORY, "no memory for nodes");

@@ -118,7 +118,7 @@ static void describe(char *line, size_t room, const struct progress *progress,
     len = strlen(line);
     len += (size_t)snprintf(line + len, room - len, "%s, %d",
                             state->draining ? ", pausing" : "", state->nodes);
-    if (state->nodes != state->nodes_wanted)
+    if (state->nodes < state->nodes_wanted)
         len += (size_t)snprintf(line + len, room - len, " of %d",
                                 state->nodes_wanted);
     snprintf(line + len, room - len, " node%s",

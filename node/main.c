@@ -21,6 +21,8 @@
 #include "loop/health.h"
 #include "node.h"
 #include "pipeline/settings.h"
+#include "wire/curve.h"
+#include "wire/endpoint.h"
 #include "wire/message.h"
 
 #define EXIT_USAGE 2
@@ -32,7 +34,13 @@ static const char usage[] =
     "its own nodes; on another machine, start this.\n"
     "\n"
     "  --connect PLACE    ipc://FOLDER or tcp://HOST:PORT (reports come in at\n"
-    "                     PORT, control goes out at PORT + 1)\n"
+    "                     PORT, control goes out at PORT + 1), as\n"
+    "                     WINDROW_CONNECT\n"
+    "  --keys DIR         the keys of the cluster (windrow keygen), as\n"
+    "                     WINDROW_KEYS\n"
+    "  --key NAME         this node's own key in DIR (default: node)\n"
+    "  --once             end with the run; over tcp:// the default is to\n"
+    "                     serve run after run\n"
     "  --name NAME        identity in the cluster (default: HOST-PID)\n"
     "  --env FILE         settings, below the environment; may be repeated\n"
     "  --core N           say that this process is pinned to core N\n"
@@ -49,6 +57,7 @@ static const char usage[] =
 struct arguments {
     struct node_options node;
     long parent;
+    bool once;
     enum log_format log_format;
     const char *health_file;
     char default_name[NODE_NAME_BYTES];
@@ -56,6 +65,9 @@ struct arguments {
 
 enum option_id {
     OPTION_CONNECT = 1000,
+    OPTION_KEYS,
+    OPTION_KEY,
+    OPTION_ONCE,
     OPTION_NAME,
     OPTION_ENV,
     OPTION_CORE,
@@ -69,6 +81,9 @@ enum option_id {
 
 static const struct option options[] = {
     {"connect", required_argument, NULL, OPTION_CONNECT},
+    {"keys", required_argument, NULL, OPTION_KEYS},
+    {"key", required_argument, NULL, OPTION_KEY},
+    {"once", no_argument, NULL, OPTION_ONCE},
     {"name", required_argument, NULL, OPTION_NAME},
     {"env", required_argument, NULL, OPTION_ENV},
     {"core", required_argument, NULL, OPTION_CORE},
@@ -113,6 +128,15 @@ static int take_option(int id, struct arguments *arguments)
     case OPTION_CONNECT:
         arguments->node.connect = optarg;
         return 0;
+    case OPTION_KEYS:
+        arguments->node.keys = optarg;
+        return 0;
+    case OPTION_KEY:
+        arguments->node.key_name = optarg;
+        return curve_is_name(optarg) ? 0 : bad_usage("bad key name", optarg);
+    case OPTION_ONCE:
+        arguments->once = true;
+        return 0;
     case OPTION_NAME:
         arguments->node.name = optarg;
         return is_node_name(optarg) ? 0 : bad_usage("bad name", optarg);
@@ -154,6 +178,23 @@ static int take_option(int id, struct arguments *arguments)
     }
 }
 
+static const char *either(const char *option, const struct settings *settings,
+                          const char *name)
+{
+    const char *value = option ? option : settings_get(settings, name);
+    return value && *value ? value : NULL;
+}
+
+static int take_settings(struct node_options *node, bool once)
+{
+    node->connect = either(node->connect, node->settings, "WINDROW_CONNECT");
+    node->keys = either(node->keys, node->settings, "WINDROW_KEYS");
+    if (!node->connect)
+        return bad_usage("where is the master?", "--connect is absent");
+    node->serve = !once && endpoint_is_tcp(node->connect);
+    return 0;
+}
+
 static int parse_arguments(int argc, char **argv, struct arguments *arguments)
 {
     int id, status;
@@ -162,9 +203,7 @@ static int parse_arguments(int argc, char **argv, struct arguments *arguments)
             return status;
     if (optind < argc)
         return bad_usage("unexpected argument", argv[optind]);
-    if (!arguments->node.connect)
-        return bad_usage("where is the master?", "--connect is absent");
-    return 0;
+    return take_settings(&arguments->node, arguments->once);
 }
 
 /* The parent may have died before prctl(): then nothing would end us. */
@@ -325,7 +364,7 @@ static int start(const struct node_options *node)
 int main(int argc, char **argv)
 {
     process_harden();
-    struct arguments arguments = {.node = {.core = -1}};
+    struct arguments arguments = {.node = {.core = -1, .key_name = "node"}};
     arguments.node.settings = settings_new();
     if (!arguments.node.settings)
         return EXIT_FAILURE;

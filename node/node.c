@@ -23,11 +23,13 @@
 #include "loop/health.h"
 #include "run.h"
 #include "turn.h"
+#include "wire/curve.h"
 #include "wire/endpoint.h"
 
 #define EXIT_COULD_NOT_FINISH 4
 #define LINGER_MS 500 /* for the last report and the bye */
 #define HOST_NAME_BYTES 64
+#define FORMER_MAX 8 /* runs whose last closings are not answered yet */
 
 struct node {
     const struct node_options *options;
@@ -36,10 +38,15 @@ struct node {
     struct wire_socket *reports, *control, *tasks;
     char task_endpoint[SOCKET_ENDPOINT_BYTES];
     char topic[NODE_NAME_BYTES + 1]; /* "NAME " */
+    bool secure;                     /* over TCP, with keys */
+    struct curve_keys keys;
     struct event *tick;
     struct event *signals[2];
     struct node_core *core;
     struct run *run; /* NULL before the first welcome */
+    struct run *former[FORMER_MAX];
+    struct event *grace; /* what is left to hand back all, after a signal */
+    struct timeval grace_time;
     struct arena message_arena;
     struct buffer outgoing;
     usec_t started;
@@ -58,6 +65,8 @@ static void tell_core(struct node *node, const struct node_event *event)
 
 static int connect_tasks(struct node *node, const char *endpoint,
                          struct error *err);
+
+static void carry_out_effects(struct node *node);
 
 static void give_up(struct node *node, const char *why)
 {
@@ -83,6 +92,35 @@ static void on_note(void *context, const char *note)
     log_warn(node->options->name, "%s", note);
 }
 
+static void free_done_runs(struct node *node)
+{
+    for (size_t i = 0; i < FORMER_MAX; i++)
+        if (node->former[i] && run_is_done(node->former[i]))
+            run_free(&node->former[i]);
+}
+
+/* The closings that the former run's store has begun belong to the core until
+ * they are answered: so that run lives on until then. */
+static void replace_run(struct node *node, struct run *fresh)
+{
+    size_t i = 0;
+    if (node->run) {
+        free_done_runs(node);
+        while (i < FORMER_MAX && node->former[i])
+            i++;
+        if (i == FORMER_MAX) {
+            run_free(&fresh);
+            give_up(node, "the database does not answer for the runs before");
+            return;
+        }
+        run_retire(node->run);
+        node->former[i] = node->run;
+    }
+    node->run = fresh;
+    /* The new store is connected, whatever the former one waited for. */
+    tell_core(node, &(struct node_event){.type = NODE_EVENT_STORE});
+}
+
 /* A welcome brings the run, which must be ready before the core hears of it.
  * The core may ignore the welcome: then it goes on with the run it has. */
 static void take_welcome(struct node *node, const struct message *message)
@@ -92,6 +130,9 @@ static void take_welcome(struct node *node, const struct message *message)
     struct run *fresh = NULL;
     const struct run_callbacks callbacks = {node, on_run_event,
                                             on_closing_dropped, on_note};
+    carry_out_effects(node); /* of the run before, while it is here */
+    if (node->over)
+        return;
     bool known = node->run && run_is(node->run, welcome);
     if ((!known && run_new(node->base, welcome, node->options->settings,
                            &callbacks, &fresh, &err)) ||
@@ -104,8 +145,7 @@ static void take_welcome(struct node *node, const struct message *message)
     event.pipeline = run_pipeline(fresh ? fresh : node->run);
     tell_core(node, &event);
     if (fresh && node_core_pipeline(node->core) == run_pipeline(fresh)) {
-        run_free(&node->run);
-        node->run = fresh;
+        replace_run(node, fresh);
     } else {
         run_free(&fresh);
     }
@@ -117,7 +157,7 @@ static bool is_for_me(const struct node *node, const struct message *message)
     return !message->node[0] || !strcmp(message->node, node->options->name);
 }
 
-static void take_message(struct node *node, struct slice data)
+static void take_message(struct node *node, struct slice data, bool is_task)
 {
     struct message message;
     struct error err = ERROR_NONE;
@@ -126,7 +166,8 @@ static void take_message(struct node *node, struct slice data)
         log_warn(node->options->name, "a message was dropped: %s", err.text);
         return;
     }
-    if (!is_for_me(node, &message))
+    bool task = message.type == MESSAGE_TASK || message.type == MESSAGE_DROP;
+    if (!is_for_me(node, &message) || task != is_task)
         return;
     if (message.type == MESSAGE_WELCOME) {
         take_welcome(node, &message);
@@ -141,7 +182,7 @@ static void take_message(struct node *node, struct slice data)
 static void on_task(void *context, struct slice data)
 {
     turn_enter();
-    take_message(context, data);
+    take_message(context, data, true);
 }
 
 static void on_control(void *context, struct slice data)
@@ -152,7 +193,8 @@ static void on_control(void *context, struct slice data)
     if (!space)
         return;
     size_t topic = (size_t)(space - data.data) + 1;
-    take_message(node, (struct slice){data.data + topic, data.len - topic});
+    take_message(node, (struct slice){data.data + topic, data.len - topic},
+                 false);
 }
 
 static void on_tick(evutil_socket_t fd, short what, void *context)
@@ -169,7 +211,54 @@ static void on_signal(evutil_socket_t signal_number, short what, void *context)
     turn_enter();
     struct node *node = context;
     log_debug(node->options->name, "signal %d: draining", (int)signal_number);
+    if (!evtimer_pending(node->grace, NULL))
+        evtimer_add(node->grace, &node->grace_time);
     tell_core(node, &(struct node_event){.type = NODE_EVENT_STOP});
+}
+
+/* What is not committed by now, the database answers too late for: the master
+ * hands it out again. */
+static void on_grace_over(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd;
+    (void)what;
+    struct node *node = context;
+    log_warn(node->options->name,
+             "ending before all was handed back: WINDROW_GRACE is over");
+    node->over = true;
+}
+
+static void on_failed(void *context, enum handshake_failure failure)
+{
+    const struct node *node = context;
+    const struct node_options *options = node->options;
+    switch (failure) {
+    case HANDSHAKE_KEY_REFUSED:
+        log_warn(options->name,
+                 "the master at %s does not know this node's key: put %s.pub "
+                 "into \"allowed\" of its folder of keys",
+                 options->connect, options->key_name);
+        break;
+    case HANDSHAKE_NO_KEYS:
+        log_warn(options->name,
+                 "of the master at %s and this node one uses keys and the "
+                 "other does not: say --keys DIR to both",
+                 options->connect);
+        break;
+    case HANDSHAKE_CUT:
+        if (node->secure) /* else it ended, and will be back or not */
+            log_warn(options->name,
+                     "the master at %s hung up: is %s/master.pub its key?",
+                     options->connect, options->keys);
+        break;
+    }
+}
+
+/* The same is told of the reports' connection. */
+static void on_failed_too(void *context, enum handshake_failure failure)
+{
+    (void)context;
+    (void)failure;
 }
 
 /* ---- out: effects of the core ---- */
@@ -200,10 +289,21 @@ static void add_process_counters(const struct node *node,
     beat->bytes = node->run ? run_bytes(node->run) : 0;
 }
 
+/* The master is not there, or takes us for dead. What it was not told yet is
+ * of no use to it, or will be said again; and our socket for tasks may be
+ * another node's by now: the welcome says where it is. */
+static void begin_to_greet(struct node *node)
+{
+    wire_socket_forget(node->reports);
+    wire_socket_free(&node->tasks, 0);
+}
+
 static void send_message(struct node *node, struct message *message)
 {
     if (message->type == MESSAGE_HEARTBEAT)
         add_process_counters(node, &message->heartbeat);
+    else if (message->type == MESSAGE_HELLO)
+        begin_to_greet(node);
     else if (message->type == MESSAGE_BYE)
         CRASH_POINT("before_bye");
     struct error err = ERROR_NONE;
@@ -219,17 +319,28 @@ static void send_message(struct node *node, struct message *message)
         CRASH_POINT("after_heartbeat");
 }
 
+static int secure(const struct node *node, struct wire_socket *socket,
+                  struct error *err)
+{
+    return node->secure ? curve_secure_client(socket, &node->keys, err) : 0;
+}
+
 static int connect_tasks(struct node *node, const char *endpoint,
                          struct error *err)
 {
-    if (node->tasks && !strcmp(node->task_endpoint, endpoint))
+    char dialled[SOCKET_ENDPOINT_BYTES];
+    if (endpoint_dialled(endpoint, node->options->connect, dialled, err))
+        return (int)err->code;
+    if (node->tasks && !strcmp(node->task_endpoint, dialled))
         return 0;
     wire_socket_free(&node->tasks, 0);
     if (wire_socket_new(node->wire, node->base, SOCKET_PULL, on_task, node,
                         &node->tasks, err) ||
-        wire_socket_connect(node->tasks, endpoint, err))
+        secure(node, node->tasks, err) ||
+        wire_socket_connect(node->tasks, dialled, err) ||
+        wire_socket_watch(node->tasks, dialled, on_failed_too, node, err))
         return (int)err->code;
-    snprintf(node->task_endpoint, sizeof node->task_endpoint, "%s", endpoint);
+    snprintf(node->task_endpoint, sizeof node->task_endpoint, "%s", dialled);
     return 0;
 }
 
@@ -289,24 +400,59 @@ static void name_topic(struct node *node)
     snprintf(node->topic, sizeof node->topic, "%s ", node->options->name);
 }
 
+static int open_control(struct node *node, const char *endpoint,
+                        struct error *err)
+{
+    return wire_socket_new(node->wire, node->base, SOCKET_SUB, on_control, node,
+                           &node->control, err) ||
+           secure(node, node->control, err) ||
+           wire_socket_subscribe(node->control, node->topic, err) ||
+           wire_socket_subscribe(node->control, "* ", err) ||
+           wire_socket_connect(node->control, endpoint, err) ||
+           wire_socket_watch(node->control, endpoint, on_failed_too, node, err);
+}
+
+static int open_reports(struct node *node, const char *endpoint,
+                        struct error *err)
+{
+    return wire_socket_new(node->wire, node->base, SOCKET_PUSH, NULL, NULL,
+                           &node->reports, err) ||
+           secure(node, node->reports, err) ||
+           wire_socket_connect(node->reports, endpoint, err) ||
+           wire_socket_watch(node->reports, endpoint, on_failed, node, err);
+}
+
 static int open_sockets(struct node *node, struct error *err)
 {
+    const struct node_options *options = node->options;
     struct endpoints endpoints;
     name_topic(node);
-    if (endpoints_of(node->options->connect, &endpoints, err))
+    node->secure = options->keys && endpoint_is_tcp(options->connect);
+    if (endpoints_of(options->connect, &endpoints, err) ||
+        (node->secure &&
+         curve_read_node(options->keys, options->key_name, &node->keys, err)))
         return (int)err->code;
     node->wire = wire_context_new();
     if (!node->wire)
         return error_set(err, ERR_SYSTEM, "no ZeroMQ context");
-    if (wire_socket_new(node->wire, node->base, SOCKET_SUB, on_control, node,
-                        &node->control, err) ||
-        wire_socket_subscribe(node->control, node->topic, err) ||
-        wire_socket_subscribe(node->control, "* ", err) ||
-        wire_socket_connect(node->control, endpoints.control, err) ||
-        wire_socket_new(node->wire, node->base, SOCKET_PUSH, NULL, NULL,
-                        &node->reports, err) ||
-        wire_socket_connect(node->reports, endpoints.reports, err))
+    if (open_control(node, endpoints.control, err) ||
+        open_reports(node, endpoints.reports, err))
         return (int)err->code;
+    return 0;
+}
+
+/* How long a node that was told to stop may take. */
+static int open_grace(struct node *node, struct error *err)
+{
+    usec_t grace;
+    if (settings_get_integer(node->options->settings, "WINDROW_GRACE", &grace,
+                             err))
+        return (int)err->code;
+    node->grace_time =
+        (struct timeval){grace / USEC_PER_SEC, grace % USEC_PER_SEC};
+    node->grace = evtimer_new(node->base, on_grace_over, node);
+    if (!node->grace)
+        return error_set(err, ERR_MEMORY, "no memory for an event loop");
     return 0;
 }
 
@@ -363,6 +509,8 @@ static int open_core(struct node *node, struct error *err)
 static void close_node(struct node *node)
 {
     run_free(&node->run);
+    for (size_t i = 0; i < FORMER_MAX; i++)
+        run_free(&node->former[i]);
     node_core_free(&node->core);
     wire_socket_free(&node->tasks, 0);
     wire_socket_free(&node->control, 0);
@@ -373,6 +521,8 @@ static void close_node(struct node *node)
             event_free(node->signals[i]);
     if (node->tick)
         event_free(node->tick);
+    if (node->grace)
+        event_free(node->grace);
     health_stop(node->options->health);
     if (node->base)
         event_base_free(node->base);
@@ -384,8 +534,8 @@ int node_run(const struct node_options *options)
 {
     struct node node = {.options = options, .started = clock_monotonic()};
     struct error err = ERROR_NONE;
-    if (open_loop(&node, &err) || open_core(&node, &err) ||
-        open_sockets(&node, &err)) {
+    if (open_loop(&node, &err) || open_grace(&node, &err) ||
+        open_core(&node, &err) || open_sockets(&node, &err)) {
         log_error(options->name, "%s", err.text);
         close_node(&node);
         return error_code_kind(err.code) == ERROR_USER ? 2
@@ -396,6 +546,7 @@ int node_run(const struct node_options *options)
         set_tick(&node);
         event_base_loop(node.base, EVLOOP_ONCE);
         carry_out_effects(&node);
+        free_done_runs(&node);
         turn_leave();
     }
     close_node(&node);

@@ -14,6 +14,8 @@
 struct node_options {
     const char *name;      /* identity in the cluster */
     const char *connect;   /* where the cluster is: endpoint.h */
+    const char *keys;      /* folder of keys, for TCP; NULL: none */
+    const char *key_name;  /* of this node's key in there */
     int core;              /* this process is pinned to it; -1: it is not */
     bool serve;            /* go on after a run's end */
     struct health *health; /* NULL: none; its owner is who fills this */

@@ -32,6 +32,8 @@ struct run {
     struct queries *queries; /* NULL unless a source is of class sql */
     struct store *store;
     struct arena keys; /* of a list being extracted */
+    int n_closing;     /* closings with the store */
+    bool retired;
 };
 
 /* ---- answers ---- */
@@ -122,6 +124,7 @@ static void on_closed(void *context, uint64_t id,
     struct node_event event = {.type = NODE_EVENT_CLOSED};
     event.closed.closing = id;
     event.closed.result = *result;
+    run->n_closing--;
     run->callbacks.on_event(run->callbacks.context, &event);
     CRASH_POINT("after_close_before_report");
 }
@@ -129,12 +132,15 @@ static void on_closed(void *context, uint64_t id,
 static void on_dropped(void *context, uint64_t id)
 {
     struct run *run = context;
+    run->n_closing--;
     run->callbacks.on_closing_dropped(run->callbacks.context, id);
 }
 
 static void on_waiting(void *context, bool waiting, const char *why)
 {
     struct run *run = context;
+    if (run->retired)
+        return; /* the run that goes on has a store of its own */
     char note[ERROR_TEXT_BYTES + 64];
     snprintf(note, sizeof note,
              waiting ? "the database is away, waiting for it: %s"
@@ -219,8 +225,10 @@ void run_close(struct run *run, const struct node_effect *effect)
 {
     struct error err = ERROR_NONE;
     CRASH_POINT("before_close");
+    run->n_closing++;
     if (store_submit(run->store, effect->close.id, effect->close.closing,
                      &err)) {
+        run->n_closing--;
         run->callbacks.on_note(run->callbacks.context, err.text);
         run->callbacks.on_closing_dropped(run->callbacks.context,
                                           effect->close.id);
@@ -232,6 +240,17 @@ void run_forget(struct run *run)
 {
     fetch_cancel_all(run->fetches);
     store_forget(run->store);
+}
+
+void run_retire(struct run *run)
+{
+    run->retired = true;
+    run_forget(run);
+}
+
+bool run_is_done(const struct run *run)
+{
+    return run->n_closing == 0;
 }
 
 /* ---- the run ---- */

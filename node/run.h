@@ -43,6 +43,11 @@ void run_cancel(struct run *run, uint64_t fetch);
 void run_close(struct run *run, const struct node_effect *close);
 void run_forget(struct run *run);
 
+/* The run has a successor: all is forgotten, and only the closings that the
+ * store has begun go on to their ends. Once run_is_done() it may be freed. */
+void run_retire(struct run *run);
+bool run_is_done(const struct run *run);
+
 /* The id of the database that the settings name. */
 MUSTCHECK
 int run_ledger_id(const struct settings *settings, char ret[LEDGER_ID_BYTES],

@@ -292,6 +292,9 @@ void node_session_message(struct node_core *core,
     } else if (message->type == MESSAGE_REFUSE) {
         if (to_me && core->hello_at != USEC_NEVER)
             node_session_exit(core, 4, "%s", message->refuse.reason);
+    } else if (message->type == MESSAGE_END && core->state == NODE_GREETING) {
+        if (to_me && !core->serve) /* it came too late */
+            leave(core);
     } else if (core->state != NODE_GREETING && message->epoch == core->epoch) {
         on_message(core, message, to_me);
     }

@@ -15,33 +15,20 @@
 #include <zmq.h>
 
 #include "wire/message.h"
+#include "wire/socket_private.h"
 
-struct wire_context {
-    void *zmq;
-};
-
-struct kept {
-    struct kept *next;
-    size_t len;
-    char data[];
-};
-
-struct wire_socket {
-    void *zmq;
-    struct event *changed; /* PULL, SUB: all the time; PUSH: with an outbox */
-    struct event *go_on;   /* PULL, SUB: a drain goes on in the next turn */
-    bool in_parts;         /* in the midst of a message of several parts */
-    struct kept *outbox;   /* the oldest first */
-    int n_outbox;
-    socket_on_message *on_message;
-    void *on_message_context;
-    struct event_base *base;
-    int64_t dropped;
-};
+/* A connection that is dead without a word is noticed and made anew. */
+#define RECONNECT_MIN_MS 100
+#define RECONNECT_MAX_MS 1000
+#define CONNECT_TIMEOUT_MS 2000
+#define HANDSHAKE_TIMEOUT_MS 5000
+#define PING_MS 1000
+#define PING_TIMEOUT_MS 3000
+#define HOLD_OFF_US 5000
 
 struct wire_context *wire_context_new(void)
 {
-    struct wire_context *context = malloc(sizeof *context);
+    struct wire_context *context = calloc(1, sizeof *context);
     if (!context)
         return NULL;
     context->zmq = zmq_ctx_new();
@@ -56,6 +43,7 @@ void wire_context_free(struct wire_context **context)
 {
     if (!*context)
         return;
+    zap_free(&(*context)->zap);
     while (zmq_ctx_term((*context)->zmq) && errno == EINTR)
         ;
     free(*context);
@@ -83,6 +71,7 @@ static void receive(struct wire_socket *socket)
     if (len >= 0) {
         bool was_in_parts = socket->in_parts;
         socket->in_parts = zmq_msg_more(&message);
+        socket->source = zmq_msg_get(&message, ZMQ_SRCFD);
         if (!was_in_parts && !socket->in_parts)
             socket->on_message(
                 socket->on_message_context,
@@ -93,10 +82,13 @@ static void receive(struct wire_socket *socket)
 
 static void drain(struct wire_socket *socket)
 {
-    static const struct timeval at_once = {0, 0};
+    static const struct timeval at_once = {0, 0}, later = {0, HOLD_OFF_US};
+    if (evtimer_pending(socket->go_on, NULL))
+        return;
+    socket->held_off = false;
     for (int n = 0; ready(socket) & ZMQ_POLLIN; n++) {
         if (n == SOCKET_MESSAGES_A_TURN) {
-            event_add(socket->go_on, &at_once);
+            event_add(socket->go_on, socket->held_off ? &later : &at_once);
             return;
         }
         receive(socket);
@@ -139,19 +131,35 @@ static int set_option(struct wire_socket *socket, int option, int value)
     return zmq_setsockopt(socket->zmq, option, &value, sizeof value);
 }
 
-static int set_options(struct wire_socket *socket)
+static int set_tcp_options(struct wire_socket *socket)
+{
+    return set_option(socket, ZMQ_RECONNECT_IVL, RECONNECT_MIN_MS) ||
+           set_option(socket, ZMQ_RECONNECT_IVL_MAX, RECONNECT_MAX_MS) ||
+           set_option(socket, ZMQ_CONNECT_TIMEOUT, CONNECT_TIMEOUT_MS) ||
+           set_option(socket, ZMQ_HANDSHAKE_IVL, HANDSHAKE_TIMEOUT_MS) ||
+           set_option(socket, ZMQ_HEARTBEAT_IVL, PING_MS) ||
+           set_option(socket, ZMQ_HEARTBEAT_TIMEOUT, PING_TIMEOUT_MS) ||
+           set_option(socket, ZMQ_TCP_KEEPALIVE, 1);
+}
+
+static int set_options(struct wire_socket *socket, enum socket_kind kind)
 {
     int64_t bytes_max = MESSAGE_BYTES_MAX + NODE_NAME_BYTES + 1;
     return set_option(socket, ZMQ_LINGER, 0) ||
            set_option(socket, ZMQ_SNDHWM, SOCKET_QUEUE_MAX) ||
-           set_option(socket, ZMQ_RCVHWM, SOCKET_QUEUE_MAX) ||
-           set_option(socket, ZMQ_RECONNECT_IVL, 100) ||
-           set_option(socket, ZMQ_RECONNECT_IVL_MAX, 5000) ||
-           set_option(socket, ZMQ_HANDSHAKE_IVL, 5000) ||
-           set_option(socket, ZMQ_HEARTBEAT_IVL, 1000) ||
-           set_option(socket, ZMQ_HEARTBEAT_TIMEOUT, 3000) ||
+           set_option(socket, ZMQ_RCVHWM,
+                      kind == SOCKET_PULL ? SOCKET_PULL_MAX
+                                          : SOCKET_QUEUE_MAX) ||
+           (kind == SOCKET_PUSH && set_option(socket, ZMQ_IMMEDIATE, 1)) ||
+           set_tcp_options(socket) ||
            zmq_setsockopt(socket->zmq, ZMQ_MAXMSGSIZE, &bytes_max,
                           sizeof bytes_max);
+}
+
+/* Only where it must be: with it, a name stands for its IPv6 address alone. */
+static int allow_ipv6(struct wire_socket *socket, const char *endpoint)
+{
+    return strchr(endpoint, '[') ? set_option(socket, ZMQ_IPV6, 1) : 0;
 }
 
 static int watch(struct wire_socket *socket)
@@ -189,8 +197,10 @@ int wire_socket_new(struct wire_context *context, struct event_base *base,
     socket->on_message = on_message;
     socket->on_message_context = on_message_context;
     socket->base = base;
+    socket->zmq_context = context->zmq;
     socket->zmq = zmq_socket(context->zmq, types[kind]);
-    if (!socket->zmq || set_options(socket) || (on_message && watch(socket))) {
+    if (!socket->zmq || set_options(socket, kind) ||
+        (on_message && watch(socket))) {
         error_set(err, ERR_SYSTEM, "no ZeroMQ socket: %s", zmq_strerror(errno));
         wire_socket_free(&socket, 0);
         return (int)err->code;
@@ -203,6 +213,7 @@ void wire_socket_free(struct wire_socket **socket, int linger_ms)
 {
     if (!*socket)
         return;
+    handshakes_free(&(*socket)->handshakes);
     if ((*socket)->changed)
         event_free((*socket)->changed); /* before its descriptor goes */
     if ((*socket)->go_on)
@@ -211,10 +222,7 @@ void wire_socket_free(struct wire_socket **socket, int linger_ms)
         set_option(*socket, ZMQ_LINGER, linger_ms);
         zmq_close((*socket)->zmq);
     }
-    struct kept *kept, *next;
-    LL_FOREACH_SAFE ((*socket)->outbox, kept, next) {
-        free(kept);
-    }
+    wire_socket_forget(*socket);
     free(*socket);
     *socket = NULL;
 }
@@ -222,9 +230,9 @@ void wire_socket_free(struct wire_socket **socket, int linger_ms)
 int wire_socket_bind(struct wire_socket *socket, const char *endpoint,
                      char *ret_endpoint, struct error *err)
 {
-    if (zmq_bind(socket->zmq, endpoint))
-        return error_set(err, ERR_SYSTEM, "can't bind to %s: %s", endpoint,
-                         zmq_strerror(errno));
+    if (allow_ipv6(socket, endpoint) || zmq_bind(socket->zmq, endpoint))
+        return error_set(err, errno == EADDRINUSE ? ERR_CONFLICT : ERR_SYSTEM,
+                         "can't bind to %s: %s", endpoint, zmq_strerror(errno));
     size_t size = SOCKET_ENDPOINT_BYTES;
     if (ret_endpoint &&
         zmq_getsockopt(socket->zmq, ZMQ_LAST_ENDPOINT, ret_endpoint, &size))
@@ -236,7 +244,7 @@ int wire_socket_bind(struct wire_socket *socket, const char *endpoint,
 int wire_socket_connect(struct wire_socket *socket, const char *endpoint,
                         struct error *err)
 {
-    if (zmq_connect(socket->zmq, endpoint))
+    if (allow_ipv6(socket, endpoint) || zmq_connect(socket->zmq, endpoint))
         return error_set(err, ERR_SYSTEM, "can't connect to %s: %s", endpoint,
                          zmq_strerror(errno));
     if (socket->changed)
@@ -249,6 +257,16 @@ int wire_socket_subscribe(struct wire_socket *socket, const char *topic,
 {
     if (zmq_setsockopt(socket->zmq, ZMQ_SUBSCRIBE, topic, strlen(topic)))
         return error_set(err, ERR_SYSTEM, "can't subscribe to %s: %s", topic,
+                         zmq_strerror(errno));
+    return 0;
+}
+
+int wire_socket_limit(struct wire_socket *socket, int64_t message_bytes,
+                      struct error *err)
+{
+    if (zmq_setsockopt(socket->zmq, ZMQ_MAXMSGSIZE, &message_bytes,
+                       sizeof message_bytes))
+        return error_set(err, ERR_SYSTEM, "no limit of messages: %s",
                          zmq_strerror(errno));
     return 0;
 }
@@ -278,6 +296,26 @@ bool wire_socket_send(struct wire_socket *socket, struct slice data)
         return true;
     socket->dropped++;
     return false;
+}
+
+void wire_socket_forget(struct wire_socket *socket)
+{
+    struct kept *kept, *next;
+    LL_FOREACH_SAFE (socket->outbox, kept, next) {
+        free(kept);
+    }
+    socket->outbox = NULL;
+    socket->n_outbox = 0;
+}
+
+int wire_socket_source(const struct wire_socket *socket)
+{
+    return socket->source;
+}
+
+void wire_socket_hold_off(struct wire_socket *socket)
+{
+    socket->held_off = true;
 }
 
 int64_t wire_socket_dropped(const struct wire_socket *socket)

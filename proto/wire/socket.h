@@ -20,6 +20,7 @@
 
 #define SOCKET_MESSAGES_A_TURN 256
 #define SOCKET_QUEUE_MAX 10000 /* messages waiting to be sent to one peer */
+#define SOCKET_PULL_MAX 1000   /* messages of one peer waiting to be read */
 #define SOCKET_OUTBOX_MAX 1000 /* messages kept for want of room */
 #define SOCKET_ENDPOINT_BYTES 128
 
@@ -47,7 +48,7 @@ int wire_socket_new(struct wire_context *context, struct event_base *base,
 void wire_socket_free(struct wire_socket **socket, int linger_ms);
 
 /* `ret_endpoint` (SOCKET_ENDPOINT_BYTES, or NULL) gets the address in use,
- * for tcp://…:* with its port. */
+ * for tcp://…:* with its port. ERR_CONFLICT where another has it. */
 MUSTCHECK
 int wire_socket_bind(struct wire_socket *socket, const char *endpoint,
                      char *ret_endpoint, struct error *err);
@@ -59,8 +60,41 @@ MUSTCHECK
 int wire_socket_subscribe(struct wire_socket *socket, const char *topic,
                           struct error *err);
 
+/* Before bind or connect: a peer that sends a longer message is cut off.
+ * Without it the limit is that of all messages. */
+MUSTCHECK
+int wire_socket_limit(struct wire_socket *socket, int64_t message_bytes,
+                      struct error *err);
+
 /* False where it was dropped. */
 bool wire_socket_send(struct wire_socket *socket, struct slice data);
+
+/* Drops what is kept for want of room. */
+void wire_socket_forget(struct wire_socket *socket);
+
+/* Inside on_message: the connection that the message came by (a number that
+ * is used again after its end), or -1. */
+int wire_socket_source(const struct wire_socket *socket);
+/* Inside on_message: this turn's messages are not worth haste. If there are
+ * more of them than one turn takes, the next waits a few milliseconds. */
+void wire_socket_hold_off(struct wire_socket *socket);
+
+/*
+ * PUSH, SUB: watch how connections are made. `on_failed` is told in the loop,
+ * when that changes and then once a minute, and the connection is tried again
+ * each second. After connect, once. ERR_SYSTEM.
+ */
+enum handshake_failure {
+    HANDSHAKE_KEY_REFUSED, /* the other side does not know our key */
+    HANDSHAKE_NO_KEYS,     /* one of the two uses keys, the other does not */
+    HANDSHAKE_CUT, /* it hung up on us: our idea of its key is wrong, most
+                      likely, or it is no such program */
+};
+typedef void socket_on_failed(void *context, enum handshake_failure failure);
+MUSTCHECK
+int wire_socket_watch(struct wire_socket *socket, const char *endpoint,
+                      socket_on_failed *on_failed, void *on_failed_context,
+                      struct error *err);
 
 /* Messages dropped so far. */
 int64_t wire_socket_dropped(const struct wire_socket *socket);

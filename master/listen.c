@@ -1,0 +1,104 @@
+/* listen.c: see listen.h. */
+#include "listen.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "wire/endpoint.h"
+
+#define PORT_MAX 65535
+
+/* The option, else the setting; NULL where neither says anything. */
+static const char *either(const char *option, const struct settings *settings,
+                          const char *name)
+{
+    const char *value = option ? option : settings_get(settings, name);
+    return value && *value ? value : NULL;
+}
+
+static bool parse_ports(const char *text, struct listen *ret)
+{
+    int first, last, used = 0;
+    if (strspn(text, "0123456789-") != strlen(text) || *text == '-' ||
+        sscanf(text, "%5d-%5d%n", &first, &last, &used) != 2 || text[used])
+        return false;
+    ret->first_task_port = first;
+    ret->last_task_port = last;
+    return first >= 1 && first <= last && last <= PORT_MAX;
+}
+
+static int read_insecure(const struct options *options,
+                         const struct settings *settings, bool *ret,
+                         struct error *err)
+{
+    const char *value = either(NULL, settings, "WINDROW_INSECURE");
+    if (value && strcmp(value, "yes") && strcmp(value, "no"))
+        return error_set(err, ERR_USAGE,
+                         "WINDROW_INSECURE is '%.60s'; yes or no is allowed",
+                         value);
+    *ret = options->insecure || (value && !strcmp(value, "yes"));
+    return 0;
+}
+
+static int check_place(const struct listen *listen, bool insecure,
+                       struct error *err)
+{
+    struct endpoints endpoints;
+    if (!endpoint_is_tcp(listen->place))
+        return error_set(err, ERR_USAGE,
+                         "\"%.200s\" is no place to listen at: write "
+                         "tcp://ADDRESS:PORT",
+                         listen->place);
+    if (endpoints_of(listen->place, &endpoints, err))
+        return (int)err->code;
+    if (listen->keys || insecure || endpoint_is_local(listen->place))
+        return 0;
+    return error_set(err, ERR_USAGE,
+                     "%s can be reached by others, and without keys anybody "
+                     "could take part: make keys (windrow keygen DIR) and say "
+                     "--keys DIR, or --insecure on a network you trust",
+                     listen->place);
+}
+
+static int check_database(const struct settings *settings, struct error *err)
+{
+    struct buffer url = BUFFER_EMPTY;
+    if (!settings_database_url(settings, &url, err) &&
+        !strncmp(buffer_text(&url), "sqlite:", 7))
+        error_set(err, ERR_USAGE,
+                  "a SQLite file serves one machine, and --listen is for "
+                  "several: name a PostgreSQL database (--store, "
+                  "DATABASE_URL), or leave out --listen");
+    buffer_free(&url);
+    return (int)err->code;
+}
+
+int listen_read(const struct options *options, const struct settings *settings,
+                struct listen *ret, struct error *err)
+{
+    struct listen listen = {
+        .place = either(options->listen, settings, "WINDROW_LISTEN"),
+        .keys = either(options->keys, settings, "WINDROW_KEYS"),
+    };
+    const char *ports =
+        either(options->task_ports, settings, "WINDROW_TASK_PORTS");
+    bool insecure;
+    if (ports && !parse_ports(ports, &listen))
+        return error_set(err, ERR_USAGE,
+                         "--task-ports wants FIRST-LAST, two numbers from 1 "
+                         "to %d, not: %.60s",
+                         PORT_MAX, ports);
+    if (read_insecure(options, settings, &insecure, err) ||
+        (listen.place && (check_place(&listen, insecure, err) ||
+                          check_database(settings, err))))
+        return (int)err->code;
+    if (!listen.place && options->scale == 0)
+        return error_set(err, ERR_USAGE,
+                         "--scale 0 starts no node here: say with --listen "
+                         "where other nodes find this run");
+    if (!listen.place)
+        listen.keys = NULL; /* the folder's mode keeps others out */
+    *ret = listen;
+    return 0;
+}

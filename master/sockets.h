@@ -1,0 +1,54 @@
+/*
+ * sockets.h: the master's side of the cluster's sockets (PROTOCOL.md).
+ *
+ * Reports come in, control goes out to all, and each node has a socket of its
+ * own for tasks. They are files in a folder of ours (ipc://) where only this
+ * machine's nodes take part, else ports (tcp://), with keys unless there are
+ * none.
+ */
+#ifndef MASTER_SOCKETS_H
+#define MASTER_SOCKETS_H
+
+#include <event2/event.h>
+
+#include "listen.h"
+#include "wire/endpoint.h"
+
+struct sockets;
+
+/* `data` is only valid during the call. */
+typedef void sockets_on_report(void *context, struct slice data);
+
+/* Binds them. ERR_CONFLICT where another program has the port; what
+ * curve_read_master() says of keys. */
+MUSTCHECK
+int sockets_new(struct event_base *base, const struct listen *listen,
+                sockets_on_report *on_report, void *context,
+                struct sockets **ret, struct error *err);
+
+/* What was sent last is still delivered, within half a second. */
+void sockets_free(struct sockets **sockets);
+
+/* Where this machine's nodes connect to. */
+const char *sockets_place(const struct sockets *sockets);
+
+/* Inside on_report: the report was no message, since `why`. Its sender is
+ * held off if it goes on like that; logged, a line a second at most. */
+void sockets_blame(struct sockets *sockets, const char *why);
+
+/* The node's own PUSH, bound anew, so that what was queued for a dead
+ * incarnation dies with its socket. ERR_CONFLICT where no port is free. */
+MUSTCHECK
+int sockets_open_peer(struct sockets *sockets, const char *name,
+                      struct error *err);
+void sockets_close_peer(struct sockets *sockets, const char *name);
+
+/* What the welcome says of it; NULL where it has none. */
+const char *sockets_task_endpoint(struct sockets *sockets, const char *name);
+
+/* False where it was dropped. */
+bool sockets_send_task(struct sockets *sockets, const char *name,
+                       struct slice data);
+bool sockets_send_control(struct sockets *sockets, struct slice data);
+
+#endif
