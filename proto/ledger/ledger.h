@@ -14,7 +14,7 @@
  *
  * Errors: ERR_DATABASE_AWAY (SQLSTATE 08, 40, 53, 57, 25006, 55P03;
  * SQLITE_BUSY, _FULL, _IOERR, _READONLY, _CANTOPEN; no connection): wait and
- * try again, after which everything prepared is made anew by the ledger itself.
+ * try again; the ledger connects and prepares anew by itself.
  * ERR_DATABASE: a bug or a broken schema. ERR_LEASE_LOST: another master has
  * the run.
  */

@@ -37,7 +37,7 @@ static const char *const casts[KIND_COUNT] = {
 
 /*
  * `(…) IN (SELECT … FROM fresh)` stands under OR so that the planner must
- * hash it: a prepared statement's plan is made for ten keys, and joined by a
+ * hash it: a generic plan is made for ten keys, and joined by a
  * loop a source with half a million keys would never end.
  */
 void ledger_children_sql(struct buffer *sql, const char *parent,
