@@ -293,7 +293,8 @@ void node_session_message(struct node_core *core,
         if (to_me && core->hello_at != USEC_NEVER)
             node_session_exit(core, 4, "%s", message->refuse.reason);
     } else if (message->type == MESSAGE_END && core->state == NODE_GREETING) {
-        if (to_me && !core->serve) /* it came too late */
+        /* It came too late for the run; an older master ends nothing. */
+        if (to_me && !core->serve && message->epoch >= core->epoch)
             leave(core);
     } else if (core->state != NODE_GREETING && message->epoch == core->epoch) {
         on_message(core, message, to_me);
