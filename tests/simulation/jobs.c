@@ -50,7 +50,7 @@ static void add_up(struct outcome *sum, const struct outcome *one)
 
 static void run_part(const struct jobs *jobs, int process, struct part *ret)
 {
-    for (int n = process; n < jobs->seeds && ret->n_failing < JOBS_FAILURES_MAX;
+    for (int n = process; n < jobs->seeds && ret->n_failing < jobs->failures;
          n += jobs->processes) {
         uint64_t seed = jobs->first + (uint64_t)n;
         struct scenario scenario;

@@ -8,12 +8,13 @@
 #include "world.h"
 
 #define JOBS_MAX 64
-#define JOBS_FAILURES_MAX 5 /* seeds of one process; then it is enough */
+#define JOBS_FAILURES_MAX 5
 
 struct jobs {
     uint64_t first;
     int seeds;
     int processes;
+    int failures; /* of one process; then it is enough */
     enum plant plant;
     struct narrowing narrowing;
 };

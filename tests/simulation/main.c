@@ -2,7 +2,8 @@
  * main.c: test_simulation, the program.
  *
  *   test_simulation [--seeds N] [--first SEED]      many seeds, 1 to 1000
- *       [--jobs N]                                  in so many processes
+ *       [--jobs N] [--failures N]                   in so many processes; until
+ *                                                   one has so many that fail
  *       [--coverage]                                and the table of moves
  *   test_simulation --seed SEED [--verbose]         one, with its history
  *       [--nodes N] [--keys N] [--without MASK]     changed, for all seeds
@@ -31,7 +32,7 @@ struct options {
     bool one;
     bool no_shortening;
     bool coverage;
-    int jobs;
+    int jobs, failures;
     enum plant plant;
     struct narrowing narrowing;
 };
@@ -121,6 +122,7 @@ static int run_many(const struct options *options)
     jobs_run(&(struct jobs){.first = options->first,
                             .seeds = options->seeds,
                             .processes = options->jobs,
+                            .failures = options->failures,
                             .plant = options->plant,
                             .narrowing = options->narrowing},
              &result);
@@ -170,6 +172,7 @@ static int read_options(int argc, char **argv, struct options *ret)
         {"no-shortening", no_argument, NULL, 'q'},
         {"coverage", no_argument, NULL, 'c'},
         {"jobs", required_argument, NULL, 'j'},
+        {"failures", required_argument, NULL, 'm'},
         {NULL, 0, NULL, 0}};
     int option;
     while ((option = getopt_long(argc, argv, "", known, NULL)) >= 0) {
@@ -194,6 +197,9 @@ static int read_options(int argc, char **argv, struct options *ret)
             ret->narrowing.without = strtoull(optarg, NULL, 0);
         } else if (option == 'v') {
             ret->verbose = true;
+        } else if (option == 'm') {
+            if (!(ret->failures = read_number(optarg, JOBS_FAILURES_MAX)))
+                return -1;
         } else if (option == 'c') {
             ret->coverage = true;
         } else if (option == 'q') {
@@ -211,11 +217,13 @@ static int read_options(int argc, char **argv, struct options *ret)
 
 int main(int argc, char **argv)
 {
-    struct options options = {.first = 1, .seeds = 1000, .jobs = 1};
+    struct options options = {
+        .first = 1, .seeds = 1000, .jobs = 1, .failures = JOBS_FAILURES_MAX};
     log_configure(LOG_LEVEL_ERROR, LOG_FORMAT_TEXT);
     if (read_options(argc, argv, &options)) {
         fprintf(stderr,
                 "usage: %s [--seeds N] [--first SEED] [--seed SEED] [--jobs N] "
+                "[--failures N] "
                 "[--nodes N] [--keys N] [--without MASK] [--plant RULE] "
                 "[--no-shortening] [--coverage] [--verbose]\n"
                 "N nodes: up to %d; N keys: up to %d\n",
