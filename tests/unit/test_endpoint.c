@@ -78,12 +78,72 @@ static void test_too_long(void **state)
     }
 }
 
+/* What only this machine reaches; a name may mean anything. */
+static void test_local(void **state)
+{
+    (void)state;
+    static const char *const local[] = {"ipc:///run/w", "tcp://127.0.0.1:1",
+                                        "tcp://127.1.2.3:1", "tcp://[::1]:1",
+                                        "tcp://localhost:1"};
+    static const char *const open[] = {
+        "tcp://0.0.0.0:1",     "tcp://*:1",        "tcp://[::]:1",
+        "tcp://10.0.0.1:1",    "tcp://host:1",     "tcp://127.evil.com:1",
+        "tcp://127.0.0.1.x:1", "tcp://127.0.0:1",  "tcp://localhost.x:1",
+        "tcp://[::1]x:1",      "tcp://128.0.0.1:1"};
+    for (size_t i = 0; i < sizeof local / sizeof *local; i++)
+        assert_true(endpoint_is_local(local[i]));
+    for (size_t i = 0; i < sizeof open / sizeof *open; i++)
+        if (endpoint_is_local(open[i]))
+            fail_msg("%s counts as local", open[i]);
+}
+
+/* A node dials tasks where it dialled the master, but for the port. */
+static void test_dialled(void **state)
+{
+    (void)state;
+    static const char *const table[][3] = {
+        {"tcp://*:9000", "tcp://master:5555", "tcp://master:9000"},
+        {"tcp://*:9000", "tcp://[fe80::1]:5555", "tcp://[fe80::1]:9000"},
+        {"tcp://10.0.0.9:9000", "tcp://master:5555", "tcp://10.0.0.9:9000"},
+        {"ipc:///run/w/tasks-1", "ipc:///run/w", "ipc:///run/w/tasks-1"}};
+    struct error err = ERROR_NONE;
+    char found[SOCKET_ENDPOINT_BYTES];
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        assert_int_equal(
+            endpoint_dialled(table[i][0], table[i][1], found, &err), 0);
+        assert_string_equal(found, table[i][2]);
+    }
+    assert_int_not_equal(endpoint_dialled("tcp://*:1", "ipc://x", found, &err),
+                         0);
+    err = ERROR_NONE;
+    assert_int_not_equal(endpoint_dialled("tcp://", "tcp://h:1", found, &err),
+                         0);
+}
+
+/* Nodes of this machine reach a master that listens everywhere. */
+static void test_from_here(void **state)
+{
+    (void)state;
+    static const char *const table[][2] = {
+        {"tcp://0.0.0.0:5", "tcp://127.0.0.1:5"},
+        {"tcp://[::]:5", "tcp://[::1]:5"},
+        {"tcp://10.0.0.1:5", "tcp://10.0.0.1:5"}};
+    struct error err = ERROR_NONE;
+    char found[SOCKET_ENDPOINT_BYTES];
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        assert_int_equal(endpoint_from_here(table[i][0], found, &err), 0);
+        assert_string_equal(found, table[i][1]);
+    }
+    assert_int_equal(endpoint_with_port("tcp://a:1", "*", found, &err), 0);
+    assert_string_equal(found, "tcp://a:*");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_places),
-        cmocka_unit_test(test_no_places),
-        cmocka_unit_test(test_too_long),
+        cmocka_unit_test(test_places),   cmocka_unit_test(test_no_places),
+        cmocka_unit_test(test_too_long), cmocka_unit_test(test_local),
+        cmocka_unit_test(test_dialled),  cmocka_unit_test(test_from_here),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

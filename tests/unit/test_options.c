@@ -17,7 +17,8 @@ static const struct command run = {.name = "run",
                             resume = {.name = "resume", .argument = "RUN"},
                             runs = {.name = "runs"},
                             failures = {.name = "failures", .argument = "RUN"},
-                            check = {.name = "check", .argument = "[P]"};
+                            check = {.name = "check", .argument = "[P]"},
+                            keygen = {.name = "keygen", .argument = "DIR"};
 
 static struct options options;
 static int status;
@@ -96,6 +97,33 @@ static void test_all_of_run(void **state)
     assert_string_equal(options.summary, "s.json");
     assert_good(&run, "--scale auto --progress auto");
     assert_int_equal(options.scale, SCALE_AUTO);
+    assert_good(&run, "--scale 2-7 --name monday");
+    assert_int_equal(options.scale, 2);
+    assert_int_equal(options.scale_most, 7);
+    assert_string_equal(options.name, "monday");
+}
+
+/* Those for nodes of other machines. */
+static void test_network(void **state)
+{
+    (void)state;
+    assert_good(&run, "");
+    assert_null(options.listen);
+    assert_null(options.task_ports);
+    assert_null(options.keys);
+    assert_false(options.insecure || options.if_missing);
+    assert_good(&resume, "1 --listen tcp://0.0.0.0:5 --task-ports 6-7 "
+                         "--keys k --insecure --scale 0");
+    assert_string_equal(options.listen, "tcp://0.0.0.0:5");
+    assert_string_equal(options.task_ports, "6-7");
+    assert_string_equal(options.keys, "k");
+    assert_true(options.insecure);
+    assert_int_equal(options.scale, 0);
+    assert_good(&keygen, "k --node a --if-missing");
+    assert_string_equal(options.argument, "k");
+    assert_string_equal(options.node, "a");
+    assert_true(options.if_missing);
+    assert_bad(&runs, "--listen tcp://0.0.0.0:5", "unknown option --listen");
 }
 
 static void test_other_commands(void **state)
@@ -122,7 +150,7 @@ static void test_bad_values(void **state)
         {"--batch=", "--batch wants"},
         {"--limit 0", "--limit wants a number from 1 up"},
         {"--limit 9223372036854775808", "--limit wants"},
-        {"--scale 0", "--scale wants auto, or a number from 1 to 1024"},
+        {"--scale -1", "--scale wants auto, "},
         {"--scale 1025", "--scale wants"},
         {"--scale many", "--scale wants"},
         {"--progress bars", "--progress wants auto, bar, plain, json or none"},
@@ -181,6 +209,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_all_of_run),
+        cmocka_unit_test(test_network),
         cmocka_unit_test(test_other_commands),
         cmocka_unit_test(test_bad_values),
         cmocka_unit_test(test_of_other_commands),

@@ -170,6 +170,9 @@ static void test_drain_is_bounded(void **state)
     struct wire_socket *push = socket_of(bench, SOCKET_PUSH, NULL);
     bind_to(bench, pull);
     connect_to(bench, push);
+    send_numbers(push, 1);
+    run_until(bench, &heard, 1); /* now it is connected */
+    heard = nothing();
     assert_int_equal(send_numbers(push, 10000), 10000);
     usleep(50000); /* so that they lie there all at once */
     run_until(bench, &heard, 10000);
