@@ -210,6 +210,17 @@ void batches_suspect(struct master_core *core, struct batch *batch,
 
 /* ---- keys ---- */
 
+/* What was taken back keeps its place before all that came later, or it would
+ * wait for the rest of a long list. Only once: what ends one node after another
+ * must not be all that they do. */
+static usec_t due_of(const struct master_core *core, const struct batch *batch,
+                     const struct batch_row *row)
+{
+    if (row->delay > 0)
+        return core->now + row->delay;
+    return batch->taken_back == 1 ? batch->due : core->now;
+}
+
 bool batches_fill(struct master_core *core, struct batch *batch,
                   struct batch_row *row)
 {
@@ -217,7 +228,7 @@ bool batches_fill(struct master_core *core, struct batch *batch,
     batch->worker = row->worker;
     batch->attempt = row->attempt;
     batch->n_keys = row->n_keys;
-    batch->due = core->now + (row->delay > 0 ? row->delay : 0);
+    batch->due = due_of(core, batch, row);
     batch->queue = queue_of(core, batch);
     if (!heap_reserve(batch->queue, batch->queue->n + 1)) {
         core->memory_out = true;
@@ -293,6 +304,7 @@ void batches_take_back(struct master_core *core, struct batch *batch,
     batches_release(core, batch, node);
     if (batches_holders(batch) > 0)
         return;
+    batch->taken_back++;
     if (core->phase == PHASE_RUNNING)
         batches_look(core, batch);
     else

@@ -89,6 +89,7 @@ struct batch {
     enum known_state state;
     enum look_state look;
     usec_t due;
+    int taken_back;  /* how often its last holder went */
     char *keys_json; /* PENDING */
     struct holder holders[HOLDERS_MAX];
     usec_t held_at;     /* HELD: since, or last passed over for a second node */

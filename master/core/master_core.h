@@ -118,7 +118,7 @@ struct master_core_config {
     int nodes_expected;     /* --scale; 0: whoever comes */
     int batch_keys;         /* --batch; 0: by the number of keys and nodes */
     usec_t heartbeat;       /* default 1 s */
-    usec_t lease;           /* default 3 s: silence that means death, and the
+    usec_t lease;           /* default 2.5 s: silence that is death, and the
                                longest validity of a share */
     usec_t node_wait;       /* default 60 s: how long to wait with no node */
     usec_t speculate_after; /* default 3 s: a batch held longer near the end

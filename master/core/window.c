@@ -11,6 +11,10 @@
  * only the closing of an open batch creates batches, so where none is open
  * none ever will be.
  *
+ * A quarter of the window is kept free of pages, and for looking its size is
+ * by all nodes that ever came: what a dead node held is asked for at once, not
+ * when others have made room.
+ *
  * Half of the window at most is for batches that are not due yet; others are
  * forgotten, and found again by a sweep when they are.
  */
@@ -33,7 +37,7 @@ static void set_asking(struct master_core *core, enum asking asking)
 
 static bool ask_look(struct master_core *core)
 {
-    size_t window = window_size(core);
+    size_t window = MASTER_WINDOW_MIN + MASTER_WINDOW_PER_NODE * core->n_nodes;
     size_t room = window > core->n_pending ? window - core->n_pending : 0;
     size_t n = 0;
     struct batch *batch;
@@ -67,8 +71,8 @@ static bool sweep_is_due(const struct master_core *core)
 
 static void ask_page(struct master_core *core)
 {
-    size_t window = window_size(core);
-    if (!core->sweeping || core->n_pending > window / 2)
+    size_t window = window_size(core) - window_size(core) / 4;
+    if (!core->sweeping || core->n_pending > window_size(core) / 2)
         return;
     struct master_effect *effect = outbox_add(core, MASTER_EFFECT_LOAD);
     if (!effect)

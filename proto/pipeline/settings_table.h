@@ -70,7 +70,7 @@ enum setting_type { SETTING_TEXT, SETTING_DURATION, SETTING_BYTES };
       "keys")                                                                  \
     X("WINDROW_KEYS", SETTING_TEXT, NULL, NULL, NULL, false,                   \
       "folder of the cluster's keys, as --keys, of master and nodes")          \
-    X("WINDROW_LEASE", SETTING_DURATION, "3s", "100ms", "10m", false,          \
+    X("WINDROW_LEASE", SETTING_DURATION, "2500ms", "100ms", "10m", false,      \
       "a node not heard of for so long is given up, and its batches go out "   \
       "again")                                                                 \
     X("WINDROW_LISTEN", SETTING_TEXT, NULL, NULL, NULL, false,                 \
@@ -78,7 +78,7 @@ enum setting_type { SETTING_TEXT, SETTING_DURATION, SETTING_BYTES };
       "tcp://ADDRESS:PORT")                                                    \
     X("WINDROW_LOG_LEVEL", SETTING_TEXT, "info", NULL, NULL, false,            \
       "least level that is logged: debug, info, warn or error")                \
-    X("WINDROW_MASTER_LEASE", SETTING_DURATION, "4s", "1s", "10m", false,     \
+    X("WINDROW_MASTER_LEASE", SETTING_DURATION, "4s", "1s", "10m", false,      \
       "how long a run belongs to a master that does not renew it")             \
     X("WINDROW_NODE_FILE", SETTING_BYTES, "1024GiB", "1MiB", "1048576GiB",     \
       false, "largest file that a node may write: its SQLite store")           \

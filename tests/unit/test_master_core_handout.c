@@ -65,6 +65,34 @@ static void test_order(void **state)
            "TASK a 3 work", "TASK a 5 work", "TASK a 4 work");
 }
 
+/* What a dead node held goes out before all that waits; but not a second time,
+ * or what ends one node after another would be all that they do. */
+static void test_taken_back(void **state)
+{
+    (void)state;
+    begin();
+    arrive("a");
+    arrive("b");
+    last_page("1*200 2*200 3*200 4*200 5*200 6*200");
+    expect("TASK a 1 work", "TASK b 2 work", "TASK a 3 work", "TASK b 4 work");
+    pass(SECONDS(0.1));
+    exited("a", false);
+    looked("1*200 3*200");
+    ignore();
+    closed("b", 2, "");
+    expect("TASK b 1 work");
+    exited("b", false);
+    expect("CLOSE b", "LOOK 4 1");
+    looked("1*200 4*200");
+    hello("c", 1);
+    beat("c");
+    expect("OPEN c", "WELCOME c/1", "TASK c 3 work", "TASK c 4 work");
+    closed("c", 3, "");
+    closed("c", 4, "");
+    closed("c", 5, "");
+    expect("TASK c 5 work", "TASK c 6 work", "TASK c 1 work");
+}
+
 /* A node holds four keys for each instance of the largest fetcher (4 * 64), or
  * two batches where that is less. */
 static void test_credit(void **state)
@@ -501,6 +529,7 @@ int main(void)
         TEST(test_even),
         TEST(test_turns),
         TEST(test_order),
+        TEST(test_taken_back),
         TEST(test_credit),
         TEST(test_batches_limit),
         TEST(test_fair_share),

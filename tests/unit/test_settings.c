@@ -107,7 +107,7 @@ static void test_who_wins(void **state)
     assert_value(f, "B", "2");
     assert_value(f, "C", "3");
     assert_value(f, "EMPTY", "");
-    assert_value(f, "WINDROW_LEASE", "3s");
+    assert_value(f, "WINDROW_LEASE", "2500ms");
     assert_value(f, "DATABASE_URL", NULL);
     assert_value(f, "NO_SUCH", NULL);
 }
@@ -194,7 +194,7 @@ static void test_integers(void **state)
     int64_t value = 0;
     assert_int_equal(
         settings_get_integer(f->settings, "WINDROW_LEASE", &value, &f->err), 0);
-    assert_int_equal(value, 3000000);
+    assert_int_equal(value, 2500000);
     set("WINDROW_NODE_MEMORY", "256MiB");
     assert_int_equal(settings_get_integer(f->settings, "WINDROW_NODE_MEMORY",
                                           &value, &f->err),
@@ -203,7 +203,7 @@ static void test_integers(void **state)
     set("WINDROW_LEASE", "");
     assert_int_equal(
         settings_get_integer(f->settings, "WINDROW_LEASE", &value, &f->err), 0);
-    assert_int_equal(value, 3000000);
+    assert_int_equal(value, 2500000);
     set("WINDROW_LEASE", "3");
     assert_int_equal(
         settings_get_integer(f->settings, "WINDROW_LEASE", &value, &f->err),
@@ -211,7 +211,7 @@ static void test_integers(void **state)
     assert_string_equal(
         f->err.text,
         "WINDROW_LEASE is '3'; a duration from 100ms to 10m is allowed");
-    assert_int_equal(value, 3000000);
+    assert_int_equal(value, 2500000);
     set("WINDROW_LEASE", "11m");
     f->err = ERROR_NONE;
     assert_int_equal(
