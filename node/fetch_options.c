@@ -217,8 +217,12 @@ void transfer_begin(struct transfer *transfer)
  * code for it as for a peer that can't agree, and other words. */
 static bool handshake_cut(const struct transfer *transfer)
 {
-    return strstr(transfer->error, "SSL_connect: ") ||
-           strstr(transfer->error, "unexpected eof");
+    static const char *const words[] = {"Recv failure", "Send failure",
+                                        "SSL_connect: ", "unexpected eof"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strstr(transfer->error, words[i]))
+            return true;
+    return false;
 }
 
 /* libcurl 7.88 calls it out of memory when a line exceeds its 100 KB. */
