@@ -8,8 +8,8 @@
 #include "run.h"
 #include "summary.h"
 
-#define SUMMARY_TRIES 6
-#define SUMMARY_PAUSE (500 * USEC_PER_MSEC)
+#define FINISH_TRIES 6
+#define FINISH_PAUSE (500 * USEC_PER_MSEC)
 
 static enum run_state state_of(const struct run_row *row)
 {
@@ -114,24 +114,44 @@ static int print_summary(struct run *run, struct summary *summary)
 
 /* A database that has just come back deserves more than one try: the first
  * call after that only finds the old connection dead. */
+static bool try_again(const struct error *err, int tries)
+{
+    const struct timespec pause = {.tv_nsec = FINISH_PAUSE * 1000};
+    if (error_code_kind(err->code) != ERROR_RETRY || tries == FINISH_TRIES)
+        return false;
+    nanosleep(&pause, NULL);
+    return true;
+}
+
 static int read_summary(struct run *run, struct summary *summary)
 {
-    const struct timespec pause = {.tv_nsec = SUMMARY_PAUSE * 1000};
-    for (int tries = 1;; tries++) {
-        struct error err = ERROR_NONE;
+    struct error err;
+    int tries = 0;
+    do {
+        err = ERROR_NONE;
         if (!summary_read(run->context.ledger, run->number, &run->context.arena,
                           summary, &err))
             return 0;
-        if (error_code_kind(err.code) != ERROR_RETRY || tries == SUMMARY_TRIES)
-            return context_complain(&run->context, &err);
-        nanosleep(&pause, NULL);
-    }
+    } while (try_again(&err, ++tries));
+    return context_complain(&run->context, &err);
+}
+
+/* Ended twice is ended: the answer to the first time may have been lost. */
+static int end_in_ledger(struct run *run, int64_t epoch, enum run_state state)
+{
+    struct error err;
+    int tries = 0;
+    do {
+        err = ERROR_NONE;
+        if (!ledger_run_end(run->context.ledger, run->number, epoch, state,
+                            &err))
+            return 0;
+    } while (try_again(&err, ++tries));
+    return context_complain(&run->context, &err);
 }
 
 int run_finish(struct run *run)
 {
-    struct context *context = &run->context;
-    struct error err = ERROR_NONE;
     usec_t now = clock_monotonic();
     struct summary summary = {
         .seconds = (double)(now - run->started) / 1e6,
@@ -161,11 +181,8 @@ int run_finish(struct run *run)
         progress_end(run->progress, now, &state);
     CRASH_POINT("master_before_end");
     int64_t epoch = DEFENCE_OFF("epoch") ? summary.run.epoch : run->epoch;
-    if (!run->ended && ledger_run_end(context->ledger, run->number, epoch,
-                                      summary.run.state, &err)) {
-        context_complain(context, &err);
+    if (!run->ended && end_in_ledger(run, epoch, summary.run.state))
         summary.exit_status = EXIT_NOT_FINISHED;
-    }
     CRASH_POINT("master_after_end");
     return print_summary(run, &summary);
 }

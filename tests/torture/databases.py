@@ -4,6 +4,7 @@ Each takes a harness.PostgresStore; its own `store` is the same database,
 reached through it. What a test asks of the database goes past it.
 """
 import copy
+import http.server
 import os
 import pathlib
 import pwd
@@ -171,3 +172,32 @@ def wait_until_done(server):
             pass
     except TimeoutError:
         pass
+
+
+class Answers:
+    """An origin that answers each key with a text of the test's own."""
+
+    def __init__(self, answers):
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self):
+                body = answers.get(self.path.lstrip("/"), "").encode()
+                self.send_response(200 if body else 404)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *arguments):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0),
+                                                      Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever,
+                         daemon=True).start()
+
+    def end(self):
+        self.server.shutdown()
+        self.server.server_close()
