@@ -12,7 +12,7 @@
 
 #include "wire/curve.h"
 
-static char folder[] = "/tmp/windrow-fuzz-keys-XXXXXX";
+static char folder[] = "/dev/shm/windrow-fuzz-keys-XXXXXX";
 
 static void remove_folder(void)
 {

@@ -1,12 +1,14 @@
 /*
- * Any bytes as what a server sends: a transfer as node/fetch.c makes it, whose
- * socket is one end of a pair, with the bytes at the other end.
+ * Any bytes as what a server sends: a transfer as node/fetch.c makes it, over
+ * a Unix socket whose server has no more to say than these bytes.
  *
  * The body is within its limit, Retry-After within its own, a redirect is
  * text, and each end has a reason that is known.
  */
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "extract.h"
@@ -21,37 +23,42 @@ static const struct request request = {.user_agent = "fuzz",
                                        .body_bytes_max = BODY_MAX};
 static struct transfer transfer;
 static CURL *easy;
+static int listener;
 
-static curl_socket_t on_open(void *context, curlsocktype purpose,
-                             struct curl_sockaddr *address)
+/* libcurl is connected, and about to ask: here is the answer. */
+static int on_connected(void *context, char *ip, char *own_ip, int port,
+                        int own_port)
 {
-    const int *fd = context;
-    (void)purpose;
-    (void)address;
-    return dup(*fd);
+    const struct slice *answer = context;
+    (void)ip;
+    (void)own_ip;
+    (void)port;
+    (void)own_port;
+    int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+    CHECK(fd >= 0);
+    if (send(fd, answer->data, answer->len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+        CHECK(answer->len > 65536);
+    CHECK(!shutdown(fd, SHUT_WR));
+    /* Open until the request was sent: a reset would lose the answer. */
+    curl_easy_setopt(easy, CURLOPT_PRIVATE, (void *)(intptr_t)fd);
+    return CURL_PREREQFUNC_OK;
 }
 
-static int on_option(void *context, curl_socket_t fd, curlsocktype purpose)
+static void begin(void)
 {
-    (void)context;
-    (void)fd;
-    (void)purpose;
-    return CURL_SOCKOPT_ALREADY_CONNECTED;
-}
-
-static void begin(int *fd)
-{
-    if (!easy) {
-        CHECK((easy = curl_easy_init()));
-        CHECK(transfer_options(&transfer, easy, &request, NULL));
-        curl_easy_setopt(easy, CURLOPT_URL, "http://192.0.2.1/a/b?c=d");
-        curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open);
-        curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, on_option);
-        curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, NULL);
-        curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
-    }
-    curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, fd);
-    transfer_begin(&transfer);
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int len = snprintf(address.sun_path + 1, sizeof address.sun_path - 1,
+                       "windrow-fuzz-%d", (int)getpid());
+    listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    CHECK(!bind(listener, (struct sockaddr *)&address,
+                (socklen_t)(sizeof(sa_family_t) + 1 + (size_t)len)));
+    CHECK(!listen(listener, 4));
+    CHECK((easy = curl_easy_init()));
+    CHECK(transfer_options(&transfer, easy, &request, false, NULL, NULL));
+    curl_easy_setopt(easy, CURLOPT_URL, "http://192.0.2.1/a/b?c=d");
+    curl_easy_setopt(easy, CURLOPT_ABSTRACT_UNIX_SOCKET, address.sun_path + 1);
+    curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_connected);
+    curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
 }
 
 static void look_at(CURLcode code)
@@ -73,14 +80,16 @@ static void look_at(CURLcode code)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    int pair[2];
-    CHECK(!socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair));
-    ssize_t sent = send(pair[1], data, size, MSG_DONTWAIT | MSG_NOSIGNAL);
-    CHECK(sent >= 0 || size == 0 || size > 65536);
-    CHECK(!shutdown(pair[1], SHUT_WR));
-    begin(&pair[0]);
+    struct slice answer = {(const char *)data, size};
+    char *fd = NULL;
+    if (!easy)
+        begin();
+    curl_easy_setopt(easy, CURLOPT_PREREQDATA, &answer);
+    curl_easy_setopt(easy, CURLOPT_PRIVATE, NULL);
+    transfer_begin(&transfer);
     look_at(curl_easy_perform(easy));
-    close(pair[0]);
-    close(pair[1]);
+    curl_easy_getinfo(easy, CURLINFO_PRIVATE, &fd);
+    if (fd)
+        close((int)(intptr_t)fd);
     return 0;
 }

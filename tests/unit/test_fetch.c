@@ -54,6 +54,8 @@ static const struct web_page pages[] = {
      .reset = 1},
     {.path = "/cut",
      .answer = OK_HEAD "Connection: close\r\nContent-Length: 50\r\n\r\nhello"},
+    {.path = "/folded",
+     .answer = OK_HEAD " fo: lded\r\nContent-Length: 5\r\n\r\nhello"},
     {.path = "/silent", .answer = "", .reset = 1},
     {.path = "/slow",
      .answer = OK_HEAD "Content-Length: 2\r\n\r\nok",
@@ -290,6 +292,18 @@ static void test_broken_connections(void **state)
     assert_ends(&plain, "/hello", REASON_NONE, 200); /* and it goes on */
 }
 
+/* A first header line that goes on from one before it, which there is none of:
+ * libcurl before 8.1.1 would add it to a header of the transfer before, which
+ * is freed (found by fuzz_response). */
+static void test_a_folded_first_line(void **state)
+{
+    (void)state;
+    assert_ends(&plain, "/hello", REASON_NONE, 200);
+    assert_ends(&plain, "/folded", REASON_CUT, 200);
+    assert_ends(&plain, "/folded", REASON_CUT, 200);
+    assert_ends(&plain, "/hello", REASON_NONE, 200);
+}
+
 /* With deny_private an address of this machine or network is not asked, by
  * number or by name. */
 static void test_deny_private(void **state)
@@ -428,6 +442,7 @@ int main(void)
         fetched(test_statuses),
         fetched(test_redirects),
         fetched(test_broken_connections),
+        fetched(test_a_folded_first_line),
         fetched(test_deny_private),
         fetched(test_deny_private_on_open_connection),
         fetched(test_names),
