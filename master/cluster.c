@@ -18,6 +18,7 @@
 #include "ledger_calls.h"
 #include "loop/health.h"
 #include "processes.h"
+#include "scaling.h"
 #include "sockets.h"
 #include "wire/message.h"
 
@@ -37,6 +38,8 @@ struct cluster {
     struct master_core *core;
     struct ledger_calls *calls;
     struct processes *processes;
+    struct scaling scaling;
+    int nodes_told;
     struct event *tick, *progress, *signals[2];
     struct health *health;
     struct arena message_arena;
@@ -121,6 +124,28 @@ static void on_tick(evutil_socket_t fd, short what, void *context)
         tell_core(cluster, &(struct master_event){.type = MASTER_EVENT_TICK});
 }
 
+static void scale_to(struct cluster *cluster, int n)
+{
+    struct error err = ERROR_NONE;
+    log_info(WHO, "%d local nodes instead of %d", n,
+             processes_wanted(cluster->processes));
+    if (n > PROCESSES_MAX)
+        n = PROCESSES_MAX;
+    if (processes_scale(cluster->processes, n, &err))
+        log_warn(WHO, "%s", err.text);
+    tell_core(cluster,
+              &(struct master_event){.type = MASTER_EVENT_EXPECT, .expect = n});
+}
+
+static void follow_work(struct cluster *cluster)
+{
+    int n = processes_wanted(cluster->processes);
+    int wanted =
+        scaling_look(&cluster->scaling, cluster->core, n, clock_monotonic());
+    if (wanted != n)
+        scale_to(cluster, wanted);
+}
+
 static void show_progress(struct cluster *cluster)
 {
     struct master_view view = master_core_view(cluster->core);
@@ -128,7 +153,7 @@ static void show_progress(struct cluster *cluster)
     if (open < view.open_keys)
         open = view.open_keys;
     cluster->options->on_progress(cluster->options->context, cluster->core,
-                                  open);
+                                  open, processes_wanted(cluster->processes));
 }
 
 static void on_progress(evutil_socket_t fd, short what, void *context)
@@ -136,8 +161,11 @@ static void on_progress(evutil_socket_t fd, short what, void *context)
     (void)fd;
     (void)what;
     struct cluster *cluster = context;
-    if (!cluster->over)
-        show_progress(cluster);
+    if (cluster->over)
+        return;
+    show_progress(cluster);
+    if (!master_core_view(cluster->core).draining)
+        follow_work(cluster);
 }
 
 static void on_signal(evutil_socket_t number, short what, void *context)
@@ -192,11 +220,18 @@ static void on_ledger_event(void *context, const struct master_event *event)
     tell_core(context, event);
 }
 
-static void on_open_keys(void *context, int64_t open_keys)
+/* People may have said how many local nodes there should be (windrow scale).
+ */
+static void on_renewed(void *context, int64_t open_keys, int nodes_told)
 {
     struct cluster *cluster = context;
     struct master_view view = master_core_view(cluster->core);
     cluster->open_and_ended = open_keys + view.stored + view.failed;
+    if (cluster->over || !nodes_told || nodes_told == cluster->nodes_told)
+        return;
+    cluster->nodes_told = nodes_told;
+    cluster->scaling.least = cluster->scaling.most = nodes_told;
+    scale_to(cluster, nodes_told);
 }
 
 static void on_ledger_trouble(void *context, const char *why, bool final)
@@ -397,7 +432,7 @@ static int open_core(struct cluster *cluster, struct error *err)
     };
     cluster->core = master_core_new(&config, clock_monotonic());
     const struct ledger_callbacks callbacks = {cluster, on_ledger_event,
-                                               on_open_keys, on_ledger_trouble};
+                                               on_renewed, on_ledger_trouble};
     cluster->calls = ledger_calls_new(
         cluster->base, options->ledger, options->run, options->epoch,
         cluster->lease, cluster->database_wait, &callbacks);
@@ -484,7 +519,11 @@ static void keep_views(struct cluster *cluster)
 int cluster_run(const struct cluster_options *options,
                 struct cluster_result *ret, struct error *err)
 {
-    struct cluster cluster = {.options = options, .result = ret};
+    struct cluster cluster = {.options = options,
+                              .result = ret,
+                              .nodes_told = options->nodes_told,
+                              .scaling = {.least = options->nodes_least,
+                                          .most = options->nodes_most}};
     *ret = (struct cluster_result){.end = CLUSTER_GAVE_UP};
     int status = read_times(&cluster, err) || open_loop(&cluster, err) ||
                  sockets_new(cluster.base, &options->listen, on_report,

@@ -24,15 +24,18 @@ struct cluster_options {
     bool resumed;
     int64_t key_limit;
     struct listen listen;
-    int n_nodes;    /* local nodes to start */
-    int batch_keys; /* 0: by the number of keys and nodes */
+    int n_nodes;                 /* local nodes to start */
+    int nodes_least, nodes_most; /* local nodes, as the work wants them */
+    int nodes_told;              /* what ledger_run_scale() had said before */
+    int batch_keys;              /* 0: by the number of keys and nodes */
     const char *const *env_files;
     size_t n_env_files;
     bool log_json;
     /* Called about four times a second, and at the end. `open_keys`: those
-     * known not to have ended, by the ledger and what was heard since. */
+     * known not to have ended, by the ledger and what was heard since;
+     * `nodes_wanted`: local nodes, at this moment. */
     void (*on_progress)(void *context, const struct master_core *core,
-                        int64_t open_keys);
+                        int64_t open_keys, int nodes_wanted);
     void *context;
 };
 

@@ -22,13 +22,17 @@
 
 /* ---- before ---- */
 
-static int scale(const struct options *options)
+/* auto: one a core, and fewer while they have little to do. */
+static void set_scale(struct run *run, const struct options *options)
 {
+    run->n_nodes = run->nodes_least = options->scale;
+    run->nodes_most = options->scale_most;
     if (options->scale != SCALE_AUTO)
-        return options->scale;
+        return;
     struct cores cores;
     cores_read(&cores);
-    return (int)cores.n_granted;
+    run->n_nodes = run->nodes_most = (int)cores.n_granted;
+    run->nodes_least = 1;
 }
 
 static void name_owner(struct run *run)
@@ -77,7 +81,7 @@ static void print_notes(const struct pipeline *pipeline)
 
 static struct progress_state progress_state(const struct run *run,
                                             const struct master_core *core,
-                                            int64_t open_keys)
+                                            int64_t open_keys, int nodes_wanted)
 {
     struct master_view view = master_core_view(core);
     struct node_view node;
@@ -87,7 +91,7 @@ static struct progress_state progress_state(const struct run *run,
         .before = run->before.stored + run->before.failed,
         .open = open_keys || view.stored || view.failed ? open_keys : -1,
         .nodes = view.nodes_alive,
-        .nodes_wanted = run->n_nodes,
+        .nodes_wanted = nodes_wanted,
         .draining = view.draining,
     };
     for (size_t i = 0; master_core_node(core, i, &node); i++)
@@ -96,10 +100,11 @@ static struct progress_state progress_state(const struct run *run,
 }
 
 static void on_progress(void *context, const struct master_core *core,
-                        int64_t open_keys)
+                        int64_t open_keys, int nodes_wanted)
 {
     struct run *run = context;
-    struct progress_state state = progress_state(run, core, open_keys);
+    struct progress_state state =
+        progress_state(run, core, open_keys, nodes_wanted);
     progress_show(run->progress, clock_monotonic(), &state);
 }
 
@@ -107,6 +112,12 @@ static int work(struct run *run)
 {
     struct context *context = &run->context;
     struct error err = ERROR_NONE;
+    run->progress = progress_new(context->options->progress, run->started);
+    if (!run->progress)
+        error_set(&err, ERR_MEMORY, "no memory for the progress line");
+    if (!run->progress || ledger_run_row(context->ledger, run->number,
+                                         &context->arena, &run->before, &err))
+        return context_complain(context, &err);
     const struct cluster_options options = {
         .pipeline = context->pipeline,
         .pipeline_text = buffer_slice(&context->pipeline_text),
@@ -119,6 +130,9 @@ static int work(struct run *run)
         .key_limit = run->key_limit,
         .listen = run->listen,
         .n_nodes = run->n_nodes,
+        .nodes_least = run->nodes_least,
+        .nodes_most = run->nodes_most,
+        .nodes_told = run->before.nodes_wanted,
         .batch_keys = context->options->batch,
         .env_files = context->env_files,
         .n_env_files = context->n_env_files,
@@ -126,15 +140,9 @@ static int work(struct run *run)
         .on_progress = on_progress,
         .context = run,
     };
-    run->progress = progress_new(context->options->progress, run->started);
-    if (!run->progress)
-        error_set(&err, ERR_MEMORY, "no memory for the progress line");
-    else if (!ledger_run_row(context->ledger, run->number, &context->arena,
-                             &run->before, &err) &&
-             !cluster_run(&options, &run->result, &err)) {
-        return 0;
-    }
-    return context_complain(context, &err);
+    if (cluster_run(&options, &run->result, &err))
+        return context_complain(context, &err);
+    return 0;
 }
 
 static void run_free(struct run *run)
@@ -184,7 +192,8 @@ static int print_dry_run(const struct run *run)
 
 int command_run(const struct options *options)
 {
-    struct run run = {.n_nodes = scale(options), .key_limit = options->limit};
+    struct run run = {.key_limit = options->limit};
+    set_scale(&run, options);
     struct context *context = &run.context;
     int status = context_settings(context, options, options->argument);
     if (!status) {
@@ -207,7 +216,8 @@ int command_run(const struct options *options)
 
 int command_resume(const struct options *options)
 {
-    struct run run = {.n_nodes = scale(options)};
+    struct run run = {0};
+    set_scale(&run, options);
     int status = context_settings(&run.context, options, NULL);
     if (!status) {
         set_log(&run);

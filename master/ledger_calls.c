@@ -29,6 +29,7 @@ struct call {
     struct batch_row *rows;
     struct batch_look *looks;
     int64_t open_keys;
+    int nodes_told;
 };
 
 static void drop(struct offload_work *work)
@@ -127,8 +128,10 @@ static void run_renew(struct offload_work *work, void *ledger)
     CRASH_POINT("master_before_renew");
     if (!ledger_run_renew(ledger, call->run, call->epoch, call->lease,
                           &call->err) &&
-        !ledger_run_row(ledger, call->run, &arena, &row, &call->err))
+        !ledger_run_row(ledger, call->run, &arena, &row, &call->err)) {
         call->open_keys = row.open_keys;
+        call->nodes_told = row.nodes_wanted;
+    }
     arena_free(&arena);
 }
 
@@ -142,8 +145,8 @@ static void done_renew(struct offload_work *work, void *context)
         struct master_event event = {.type = MASTER_EVENT_LEASE_LOST};
         calls->callbacks.on_event(calls->callbacks.context, &event);
     } else if (DEFENCE_OFF("epoch") || went_well(calls, &call->err)) {
-        calls->callbacks.on_open_keys(calls->callbacks.context,
-                                      call->open_keys);
+        calls->callbacks.on_renewed(calls->callbacks.context, call->open_keys,
+                                    call->nodes_told);
     }
     drop(work);
 }

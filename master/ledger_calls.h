@@ -16,7 +16,8 @@ struct ledger_calls;
 struct ledger_callbacks {
     void *context;
     void (*on_event)(void *context, const struct master_event *event);
-    void (*on_open_keys)(void *context, int64_t open_keys);
+    /* `nodes_told`: what ledger_run_scale() said, or 0. */
+    void (*on_renewed)(void *context, int64_t open_keys, int nodes_told);
     /* `final`: the run can't go on. */
     void (*on_trouble)(void *context, const char *why, bool final);
 };

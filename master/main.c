@@ -21,6 +21,11 @@ static const struct command commands[] = {
      "RUN is its number, as `windrow runs` lists it. What is stored is not\n"
      "asked for again. Exit status: as for run.\n",
      command_resume},
+    {"scale", "N", "Have N local nodes from now on, in a run that goes on",
+     "Its master hears of it within two seconds (a third of its lease). Nodes\n"
+     "that are too many hand back what they hold and end. Without --run it is\n"
+     "the newest run that goes on.\n",
+     command_scale},
     {"check", "[PIPELINE]", "Check a pipeline file and do nothing else",
      "Complaints are FILE:LINE:COLUMN: what is wrong; exit status 2.\n",
      command_check},

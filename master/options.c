@@ -28,6 +28,7 @@ enum option_id {
     OPTION_NAME,
     OPTION_NODE,
     OPTION_PROGRESS,
+    OPTION_RUN,
     OPTION_SCALE,
     OPTION_STORE,
     OPTION_SUMMARY,
@@ -46,7 +47,7 @@ static const struct {
     {"dry-run", OPTION_DRY_RUN, NULL, " run ",
      "check pipeline, settings and database, making the\n"
      "                        tables that are missing; start nothing"},
-    {"env", OPTION_ENV, "FILE", " run resume runs failures check ",
+    {"env", OPTION_ENV, "FILE", " run resume runs failures check scale ",
      "settings, below the environment; may be repeated\n"
      "                        (default: .env beside the pipeline)"},
     {"force", OPTION_FORCE, NULL, " resume ",
@@ -75,10 +76,11 @@ static const struct {
     {"node", OPTION_NODE, "NAME", " keygen ", "make the key of one more node"},
     {"progress", OPTION_PROGRESS, "auto|bar|plain|json|none", " run resume ",
      "auto: a bar on a terminal, else lines"},
-    {"scale", OPTION_SCALE, "N|auto", " run resume ",
+    {"run", OPTION_RUN, "RUN", " scale ", "the run: its number or its name"},
+    {"scale", OPTION_SCALE, "N|auto|A-B", " run resume ",
      "node processes here (default auto: one a core);\n"
      "                        0 with --listen"},
-    {"store", OPTION_STORE, "URL", " run resume runs failures ",
+    {"store", OPTION_STORE, "URL", " run resume runs failures scale ",
      "postgresql://… or sqlite:FILE, as DATABASE_URL"},
     {"summary", OPTION_SUMMARY, "FILE", " run resume ",
      "write the summary there too, as JSON"},
@@ -143,6 +145,30 @@ static int choice(const char *text, const char *choices)
     return -1;
 }
 
+/* auto, N, or LEAST-MOST. */
+static const char *take_scale(struct options *options, const char *value)
+{
+    static const char wanted[] =
+        "auto, a number from 0 to 1024, or LEAST-MOST like 1-8";
+    char least_text[8];
+    int64_t least = SCALE_AUTO, most;
+    const char *dash = strchr(value, '-');
+    size_t len = dash ? (size_t)(dash - value) : strlen(value);
+    if (strcmp(value, "auto")) {
+        if (len >= sizeof least_text)
+            return wanted;
+        snprintf(least_text, sizeof least_text, "%.*s", (int)len, value);
+        if (!parse_integer(least_text, dash ? 1 : 0, PROCESSES_MAX, &least))
+            return wanted;
+    }
+    most = least;
+    if (dash && !parse_integer(dash + 1, least, PROCESSES_MAX, &most))
+        return wanted;
+    options->scale = (int)least;
+    options->scale_most = (int)most;
+    return NULL;
+}
+
 /* NULL, or what the value would have to be. */
 static const char *take_number(struct options *options, int id,
                                const char *value)
@@ -159,12 +185,7 @@ static const char *take_number(struct options *options, int id,
             return "a number from 1 up";
         return NULL;
     default:
-        number = SCALE_AUTO;
-        if (strcmp(value, "auto") &&
-            !parse_integer(value, 0, PROCESSES_MAX, &number))
-            return "auto, or a number from 0 to 1024";
-        options->scale = (int)number;
-        return NULL;
+        return take_scale(options, value);
     }
 }
 
@@ -250,6 +271,9 @@ static const char *take(struct options *options, int id, const char *value)
         options->name = value;
         return is_run_name(value) ? NULL
                                   : "1 to 100 printable ASCII characters";
+    case OPTION_RUN:
+        options->run = value;
+        return NULL;
     case OPTION_STORE:
         options->store = value;
         return NULL;
@@ -343,7 +367,7 @@ static bool take_all(const struct command *command, int argc, char **argv,
 bool options_parse(const struct command *command, int argc, char **argv,
                    struct options *ret, int *ret_status)
 {
-    *ret = (struct options){.scale = SCALE_AUTO};
+    *ret = (struct options){.scale = SCALE_AUTO, .scale_most = SCALE_AUTO};
     if (!take_all(command, argc, argv, ret, ret_status))
         return false;
     if (optind < argc && command->argument)

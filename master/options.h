@@ -41,7 +41,9 @@ struct options {
     size_t n_env_files;
     const char *summary;
     const char *name; /* --name; NULL: none */
-    int scale; /* SCALE_AUTO: one a core */
+    const char *run;  /* --run; NULL: none */
+    int scale;        /* nodes at the start; SCALE_AUTO: one a core */
+    int scale_most;   /* more than scale: follow the work up to there */
     int batch;
     int64_t limit;
     enum progress_mode progress;

@@ -115,8 +115,8 @@ static int start(struct process *process, struct error *err)
     snprintf(parent, sizeof parent, "%d", (int)getpid());
     snprintf(core, sizeof core, "%d", process->cpu);
     const char *arguments[ARGUMENTS_MAX] = {
-        "windrow-node", "--connect", options->connect, "--name", process->name,
-        "--parent",     parent,      "--once"};
+        "windrow-node", "--connect", options->connect, "--name",
+        process->name,  "--parent",  parent,           "--once"};
     size_t n = 8;
     if (options->keys) {
         arguments[n++] = "--keys";

@@ -25,7 +25,7 @@ struct run {
     bool ended; /* it had ended before we came: only its summary is left */
     int64_t key_limit;
     struct listen listen;
-    int n_nodes;
+    int n_nodes, nodes_least, nodes_most;
     usec_t lease, database_wait;
     char owner[RUN_OWNER_BYTES];
     struct run_row before; /* the counts at this master's start */

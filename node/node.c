@@ -283,6 +283,7 @@ static void add_process_counters(const struct node *node,
     struct turns turns = turn_counts();
     beat->cpu = clock_process_cpu();
     beat->uptime = clock_monotonic() - node->started;
+    beat->busy = turns.total;
     beat->worst_turn = turns.worst;
     beat->long_turns = turns.n_long;
     beat->memory_peak = memory_peak();

@@ -164,6 +164,7 @@ static void encode_report(struct encoder *to, const struct report *report)
     X(in_flight)                                                               \
     X(cpu)                                                                     \
     X(uptime)                                                                  \
+    X(busy)                                                                    \
     X(worst_turn)                                                              \
     X(long_turns)                                                              \
     X(memory_peak)

@@ -167,6 +167,7 @@ struct heartbeat {
     int64_t in_flight; /* transfers, now */
     usec_t cpu;        /* of the process */
     usec_t uptime;
+    usec_t busy;         /* of that, in turns of the loop: not waiting */
     usec_t worst_turn;   /* the longest turn of the loop */
     int64_t long_turns;  /* turns over 5 ms */
     int64_t memory_peak; /* bytes resident */

@@ -48,8 +48,8 @@ static const char *const samples[MESSAGE_TYPE_COUNT] = {
         "{\"type\":\"heartbeat\"," TO_NODE ",\"number\":5,"
         "\"interval\":1000000,\"store_waiting\":true,\"keys_done\":1,"
         "\"keys_failed\":2,\"fetches\":3,\"retries\":4,\"bytes\":5,"
-        "\"in_flight\":6,\"cpu\":7,\"uptime\":8,\"worst_turn\":9,"
-        "\"long_turns\":10,\"memory_peak\":11,"
+        "\"in_flight\":6,\"cpu\":7,\"uptime\":8,\"busy\":7,"
+        "\"worst_turn\":9,\"long_turns\":10,\"memory_peak\":11,"
         "\"held\":[{\"batch\":11,\"worker\":1,\"n_keys\":3}],"
         "\"shares\":[{\"worker\":1,\"number\":8}]}",
     [MESSAGE_HOLD] = "{\"type\":\"hold\"," TO_NODE ",\"worker\":1,"

@@ -157,6 +157,37 @@ static void test_free_kills(void **state)
     assert_int_equal(told.n_exits, 0);
 }
 
+/* More are started; those that are too many are asked to end, and neither
+ * start again nor are missed. */
+static void test_scale(void **state)
+{
+    (void)state;
+    struct error err = ERROR_NONE;
+    start(1, "wait");
+    assert_int_equal(processes_scale(processes, 3, &err), 0);
+    assert_int_equal(processes_running(processes), 3);
+    assert_int_equal(processes_scale(processes, 1, &err), 0);
+    assert_int_equal(processes_wanted(processes), 1);
+    run_until(&told.n_exits, 2);
+    assert_int_equal(processes_running(processes), 1);
+    assert_int_equal(told.n_restarts + told.n_hopeless, 0);
+    assert_int_equal(processes_scale(processes, 2, &err), 0);
+    assert_int_equal(processes_running(processes), 2);
+}
+
+/* One that is wanted again while it still leaves starts anew when it has. */
+static void test_scale_back(void **state)
+{
+    (void)state;
+    struct error err = ERROR_NONE;
+    start(2, "wait");
+    assert_int_equal(processes_scale(processes, 1, &err), 0);
+    assert_int_equal(processes_scale(processes, 2, &err), 0);
+    run_until(&told.n_exits, 1);
+    assert_int_equal(told.n_restarts, 1);
+    assert_int_equal(told.n_hopeless, 0);
+}
+
 #define processed(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -165,6 +196,7 @@ int main(void)
         processed(test_start_and_end), processed(test_restart),
         processed(test_killed),        processed(test_hopeless),
         processed(test_let_end),       processed(test_free_kills),
+        processed(test_scale),         processed(test_scale_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
