@@ -11,6 +11,7 @@
 /* A master that is killed leaves the run's lease in the ledger, which must
  * run out before another can take the run. */
 #define RUN_LEASE (2 * USEC_PER_SEC)
+#define LOST_FROM (10 * USEC_PER_SEC)
 
 /* Two faults of a kind at the same time last as long as the longer one. */
 static void extend(usec_t *until, usec_t to)
@@ -26,6 +27,14 @@ static void leave(struct world *world, struct sim_node *node)
     node->terminated_at = world->now;
     node->may_exit = true;
     node_feed(world, node, &(struct node_event){.type = NODE_EVENT_STOP});
+}
+
+/* Some machines never come back; one node is there in the end. */
+static void kill_node(struct world *world, struct sim_node *node, usec_t length)
+{
+    node->lost =
+        node->lost || (length > LOST_FROM && node->index > 1 && node->alive);
+    node_die(world, node, DEATH_KILL, node->lost ? USEC_NEVER : length);
 }
 
 static void kill_master(struct world *world, const struct fault *fault)
@@ -96,7 +105,7 @@ static void happen(struct world *world, struct event *event)
     coverage_cause(CAUSE_FAULT + (enum cause)fault->type);
     switch (fault->type) {
     case FAULT_KILL:
-        node_die(world, node, DEATH_KILL, fault->length);
+        kill_node(world, node, fault->length);
         break;
     case FAULT_CRASH:
         node_die(world, node, DEATH_CRASH, fault->length);
@@ -139,7 +148,7 @@ static void happen(struct world *world, struct event *event)
         break;
     case FAULT_WRONG_DB:
         /* One node at most: the run needs the others. */
-        if (world->scenario->nodes > 1)
+        if (world->scenario->nodes > 1 && !world->nodes[1].lost)
             extend(&world->nodes[0].wrong_db_until, until);
         break;
     case FAULT_TYPE_COUNT:

@@ -75,6 +75,19 @@ static void forget_all(struct sim_node *node)
     memset(node->shares, 0, sizeof(node->shares));
 }
 
+static void check_heartbeat(struct world *world, const struct sim_node *node,
+                            const struct heartbeat *heartbeat)
+{
+    if (heartbeat->number != node->beats + 1)
+        rule_broken(world, "%s: heartbeat %" PRId64 " after %" PRId64,
+                    node->name, heartbeat->number, node->beats);
+    for (size_t i = 0; i < heartbeat->n_held; i++)
+        for (size_t j = 0; j < i; j++)
+            if (heartbeat->held[i].batch == heartbeat->held[j].batch)
+                rule_broken(world, "%s holds batch %" PRId64 " twice",
+                            node->name, heartbeat->held[i].batch);
+}
+
 static void send(struct world *world, struct sim_node *node,
                  const struct message *message)
 {
@@ -87,9 +100,15 @@ static void send(struct world *world, struct sim_node *node,
         if (message->incarnation < node->incarnation)
             rule_broken(world, "%s: its incarnation shrinks", node->name);
         node->incarnation = message->incarnation;
+        node->beats = 0;
         rules_forget_holds(world, node->index);
     }
+    if (message->epoch && message->epoch < node->spoken_epoch)
+        rule_broken(world, "%s speaks to an older master again", node->name);
+    if (message->epoch)
+        node->spoken_epoch = message->epoch;
     if (message->type == MESSAGE_HEARTBEAT) {
+        check_heartbeat(world, node, &message->heartbeat);
         node->beats = message->heartbeat.number;
         node->beat_sent[node->beats % SIM_BEATS_KEPT] = world->now;
     } else if (message->type == MESSAGE_REPORT) {
@@ -278,7 +297,7 @@ void node_start(struct world *world, struct sim_node *node)
 {
     bool master_there =
         world->master >= 0 && world->masters[world->master].alive;
-    if (node->alive || node->haunted || world->finished ||
+    if (node->alive || node->haunted || node->lost || world->finished ||
         (world->scenario->local && !master_there))
         return;
     node->alive = true;
@@ -286,6 +305,7 @@ void node_start(struct world *world, struct sim_node *node)
     world->rules.processes++;
     node->epoch = 0;
     node->incarnation = world->now + 1;
+    node->beats = node->spoken_epoch = 0;
     node->tick_at = USEC_NEVER;
     node->terminated_at = USEC_NEVER;
     node->may_exit = false;

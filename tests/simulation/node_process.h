@@ -50,11 +50,13 @@ struct sim_node {
     char name[NODE_NAME_BYTES];
     bool alive;
     bool haunted;     /* PLANT_NO_TAKEOVER: its last process never rests */
+    bool lost;        /* its machine is gone for good */
     bool gone;        /* it is not to come back before the faults are over */
     uint32_t process; /* which process this is, of the node */
     struct node_core *core;
-    int64_t incarnation; /* as the core last told it */
-    int64_t epoch;       /* of the last welcome it was given */
+    int64_t incarnation;  /* as the core last told it */
+    int64_t epoch;        /* of the last welcome it was given */
+    int64_t spoken_epoch; /* of what it said last */
     usec_t paused_until, slow_until, busy_until;
     usec_t cut_until;
     bool cut_loses;

@@ -106,8 +106,16 @@ void rules_share(struct world *world, struct sim_node *node,
     check_shares(world, &world->pipeline->workers[share->worker]);
 }
 
-/* A transfer that outlived the share that it was started with (its node could
- * not be reached for a while) is not held against the budget. */
+/* What a share let begin counts for half a lease after the share's end, when
+ * its node can't be reached: the master counts the share for a lease more. */
+static bool share_lingers(const struct world *world,
+                          const struct sim_node *node, int worker)
+{
+    usec_t until = node->shares[worker].until + world->scenario->lease / 2;
+    return node->alive && until >= world->now;
+}
+
+/* A transfer that outlived that too is not held against the budget. */
 static int count_flights(const struct sim_node *node, int worker,
                          const char *host)
 {
@@ -130,7 +138,7 @@ static void check_in_flight(struct world *world, const struct sim_node *node,
                     node->name, own, transfer->host, share->in_flight);
     int all = 0;
     for (int i = 0; i < world->scenario->nodes; i++)
-        if (share_holds(world, &world->nodes[i], transfer->worker))
+        if (share_lingers(world, &world->nodes[i], transfer->worker))
             all += count_flights(&world->nodes[i], transfer->worker,
                                  transfer->host);
     if (all > most)

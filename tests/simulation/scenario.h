@@ -23,7 +23,8 @@
 #define SCENARIO_RUNS_MAX 3
 
 enum fault_type {
-    FAULT_KILL,        /* kill -9 of a node, which comes back after `length` */
+    FAULT_KILL,        /* kill -9 of a node, which comes back after `length`,
+                          or never (faults.c) */
     FAULT_CRASH,       /* the same by SIGSEGV */
     FAULT_PAUSE,       /* SIGSTOP, SIGCONT after `length` */
     FAULT_SLOW,        /* each event costs the node milliseconds */
@@ -89,6 +90,7 @@ struct scenario {
     int key_limit;
     bool new_keys; /* fetchers give the key for the next one */
     bool many_hosts;
+    bool refusals; /* most bad answers are refusals */
     usec_t timeout;
     usec_t backoff;
     usec_t hold;

@@ -91,6 +91,8 @@ static struct plan plan_of(const struct world *world, int64_t queue,
     } else if (first && worker->request.attempts > 1) {
         plan.kind = PLAN_BAD_FIRST;
         plan.reason = passing[random_range(&rng, 0, COUNT(passing) - last)];
+        if (s->refusals)
+            plan.reason = REASON_REFUSED;
         plan.times = (int)random_range(&rng, 1, worker->request.attempts - 1);
     } else if (moved) {
         plan.kind = PLAN_MOVED;
