@@ -111,6 +111,30 @@ static void print_complaints(const struct context *context,
                 complaints->dropped);
 }
 
+/* Reading an SQLite file in WAL mode writes beside it: our nodes, which are
+ * confined (docs/security.md), are allowed to do so for the sources' files. */
+static int allow_sources(const struct context *context, struct error *err)
+{
+    static const char sqlite[] = "sqlite:", name[] = "WINDROW_NODE_WRITES";
+    struct buffer list = BUFFER_EMPTY;
+    const char *own = settings_get(context->settings, name);
+    buffer_append_text(&list, own ? own : "");
+    for (size_t i = 0; i < context->pipeline->n_workers; i++) {
+        const struct worker *worker = &context->pipeline->workers[i];
+        const char *url =
+            worker->class == CLASS_SQL ? worker->sql.database : NULL;
+        if (!url || strncmp(url, sqlite, sizeof sqlite - 1))
+            continue;
+        const char *path = url + sizeof sqlite - 1;
+        if (!strchr(path, ':') && access(path, F_OK) == 0)
+            buffer_printf(&list, ":%s", path);
+    }
+    bool failed =
+        list.failed || (list.len && setenv(name, buffer_text(&list), 1));
+    buffer_free(&list);
+    return failed ? error_set(err, ERR_MEMORY, "no memory for a setting") : 0;
+}
+
 int context_load_pipeline(struct context *context)
 {
     struct error err = ERROR_NONE;
@@ -118,6 +142,8 @@ int context_load_pipeline(struct context *context)
     int status = pipeline_load(buffer_slice(&context->pipeline_text),
                                context->pipeline_path, context->settings,
                                &complaints, &context->pipeline, &err);
+    if (!status)
+        status = allow_sources(context, &err);
     if (status && complaints.n) {
         print_complaints(context, &complaints);
         status = EXIT_BAD_USAGE;

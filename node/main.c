@@ -268,7 +268,9 @@ static int name_places(const struct settings *settings,
     if (!status)
         status = settings_database_url(settings, &url, err);
     if (!status && !strncmp(buffer_text(&url), sqlite, sizeof sqlite - 1)) {
-        status = confine_allow(confinement, url.data + sizeof sqlite - 1, err);
+        const char *path = url.data + sizeof sqlite - 1;
+        path += strncmp(path, "//", 2) ? 0 : 2; /* as ledger_open() has it */
+        status = confine_allow(confinement, path, err);
         if (!status) /* where SQLite may spill what it sorts */
             setenv("SQLITE_TMPDIR",
                    confinement->places[confinement->n_places - 1], 0);

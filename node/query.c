@@ -140,6 +140,10 @@ static void ask_sqlite(struct job *job, sqlite3 *database)
     }
     if (status == SQLITE_ROW)
         fail(job, REASON_INTERNAL, "no memory for keys");
+    else if (status == SQLITE_READONLY || status == SQLITE_CANTOPEN)
+        fail(job, REASON_QUERY,
+             "a file in WAL mode is written beside while it is read: name its "
+             "folder in WINDROW_NODE_WRITES");
     else if (status != SQLITE_DONE)
         fail(job, REASON_QUERY, sqlite3_errmsg(database));
     sqlite3_finalize(statement);
@@ -149,6 +153,7 @@ static void ask_sqlite(struct job *job, sqlite3 *database)
 static void query_sqlite(struct job *job, const char *path)
 {
     sqlite3 *database = NULL;
+    path += strncmp(path, "//", 2) ? 0 : 2; /* as ledger_open() has it */
     if (sqlite3_open_v2(path, &database, SQLITE_OPEN_READONLY, NULL) ==
         SQLITE_OK) {
         sqlite3_busy_timeout(database, 5000);

@@ -473,8 +473,8 @@ def test_a_file_that_may_grow_no_further(windrow, origin, sqlite):
 
 def test_another_file_is_read_from(windrow, origin, pipeline, cluster,
                                    tmp_path):
-    """An SQLite source in WAL mode needs its folder; WINDROW_NODE_WRITES
-    allows it."""
+    """Reading an SQLite file in WAL mode writes beside it, which the master
+    allows to its nodes; a node by itself says what to do."""
     folder = tmp_path / "other"
     folder.mkdir()
     keys = harness.SqliteStore(folder / "keys.db")
@@ -485,8 +485,7 @@ def test_another_file_is_read_from(windrow, origin, pipeline, cluster,
                                    query="SELECT k FROM keys"),
                     harness.quotes(), harness.store())
     store = cluster.database()
-    result = windrow("run", path, store=store, origin=origin(),
-                     env={"WINDROW_NODE_WRITES": str(folder)})
+    result = windrow("run", path, store=store, origin=origin())
     assert result.status == 0 and store.count() == 2, result
 
 
