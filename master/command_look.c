@@ -75,14 +75,15 @@ static json_t *run_object(const struct run_row *row)
     format_time(row->started_at, started);
     format_time(row->ended_at, ended);
     return json_pack(
-        "{s:I, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:s, s:s, s:b, s:s, s:I}",
-        "id", (json_int_t)row->run, "state", run_state_name(row->state),
-        "pipeline", row->pipeline_name, "path", row->pipeline_path, "stored",
-        (json_int_t)row->stored, "failed", (json_int_t)row->failed, "keys_done",
-        (json_int_t)row->keys_done, "open", (json_int_t)row->open_keys,
-        "started", started, "ended", ended, "running",
-        row->lease_left > 0 && row->state == RUN_OPEN, "owner", row->owner,
-        "epoch", (json_int_t)row->epoch);
+        "{s:I, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:s, s:s, s:b, s:s, "
+        "s:I}",
+        "id", (json_int_t)row->run, "name", row->name, "state",
+        run_state_name(row->state), "pipeline", row->pipeline_name, "path",
+        row->pipeline_path, "stored", (json_int_t)row->stored, "failed",
+        (json_int_t)row->failed, "keys_done", (json_int_t)row->keys_done,
+        "open", (json_int_t)row->open_keys, "started", started, "ended", ended,
+        "running", row->lease_left > 0 && row->state == RUN_OPEN, "owner",
+        row->owner, "epoch", (json_int_t)row->epoch);
 }
 
 static int print_json(json_t *value)
