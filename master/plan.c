@@ -230,14 +230,28 @@ static int take_key(struct filler *filler, char *line, int column,
     return add_key(filler, key, err);
 }
 
-/* Makes a text of what getline() gave: without the line's end, and, in the
+/* The next line, at most a byte more than PLAN_LINE_BYTES_MAX of it; false at
+ * the end. */
+static bool read_line(FILE *file, char *line, size_t *ret_len)
+{
+    size_t len = 0;
+    int byte = 0;
+    while (len <= PLAN_LINE_BYTES_MAX && byte != '\n' &&
+           (byte = getc_unlocked(file)) != EOF)
+        line[len++] = (char)byte;
+    line[len] = '\0';
+    *ret_len = len;
+    return len > 0;
+}
+
+/* Makes a text of what read_line() gave: without the line's end, and, in the
  * first line, without a byte order mark. NULL: it is too long or no text. */
 static char *line_text(char *line, size_t len, const char *path, long number,
                        struct error *err)
 {
     if (len > PLAN_LINE_BYTES_MAX) {
-        error_set(err, ERR_LIMIT, "%s:%ld: a line of %zu bytes", path, number,
-                  len);
+        error_set(err, ERR_LIMIT, "%s:%ld: a line of more than %d bytes", path,
+                  number, PLAN_LINE_BYTES_MAX);
         return NULL;
     }
     if (strlen(line) < len) {
@@ -255,13 +269,13 @@ static int read_lines(struct filler *filler, const struct worker *worker,
                       const char *path, FILE *file, struct error *err)
 {
     int column = -1;
-    char *line = NULL, *text;
-    size_t room = 0;
-    ssize_t len;
-    for (long number = 1;
-         !is_full(filler) && (len = getline(&line, &room, file)) >= 0;
+    size_t len;
+    char *text, *line = malloc(PLAN_LINE_BYTES_MAX + 2);
+    if (!line)
+        return error_set(err, ERR_MEMORY, "no memory for a line");
+    for (long number = 1; !is_full(filler) && read_line(file, line, &len);
          number++) {
-        if (!(text = line_text(line, (size_t)len, path, number, err)))
+        if (!(text = line_text(line, len, path, number, err)))
             break;
         int status =
             number == 1 && worker->file.column

@@ -10,6 +10,8 @@
 #include <jansson.h>
 #include <stdarg.h>
 
+#include "base/utf8.h"
+
 #define MICROSECONDS_MAX ((int64_t)365 * 24 * 3600 * 1000000)
 #define COUNTER_MAX INT64_MAX
 
@@ -37,7 +39,19 @@ const char *message_type_name(enum message_type type)
 struct encoder {
     json_t *object;
     bool failed;
+    bool no_text; /* for a text that is not UTF-8, not for want of memory */
 };
+
+static json_t *encode_text(struct encoder *to, struct slice text)
+{
+    json_t *value = json_stringn(text.len ? text.data : "", text.len);
+    for (size_t len; !value && text.len; text.data += len, text.len -= len)
+        if (!(len = utf8_len(text))) {
+            to->no_text = true;
+            break;
+        }
+    return value;
+}
 
 static void put(struct encoder *to, const char *name, json_t *value)
 {
@@ -52,12 +66,12 @@ static void put_integer(struct encoder *to, const char *name, int64_t value)
 
 static void put_text(struct encoder *to, const char *name, const char *text)
 {
-    put(to, name, json_string(text ? text : ""));
+    put(to, name, encode_text(to, slice_of(text ? text : "")));
 }
 
 static void put_slice(struct encoder *to, const char *name, struct slice text)
 {
-    put(to, name, json_stringn(text.len ? text.data : "", text.len));
+    put(to, name, encode_text(to, text));
 }
 
 static json_t *put_array(struct encoder *to, const char *name)
@@ -69,10 +83,16 @@ static json_t *put_array(struct encoder *to, const char *name)
 
 static struct encoder add_object(struct encoder *to, json_t *array)
 {
-    struct encoder item = {json_object(), false};
+    struct encoder item = {.object = json_object()};
     if (json_array_append_new(array, item.object))
         to->failed = true;
     return item;
+}
+
+static void take_faults(struct encoder *to, const struct encoder *item)
+{
+    to->failed |= item->failed;
+    to->no_text |= item->no_text;
 }
 
 static void encode_hello(struct encoder *to, const struct hello *hello)
@@ -120,8 +140,7 @@ static void encode_task(struct encoder *to, const struct task *task)
     }
     json_t *keys = put_array(to, "keys");
     for (size_t i = 0; i < task->n_keys; i++)
-        if (json_array_append_new(
-                keys, json_stringn(task->keys[i].data, task->keys[i].len)))
+        if (json_array_append_new(keys, encode_text(to, task->keys[i])))
             to->failed = true;
 }
 
@@ -150,7 +169,7 @@ static void encode_report(struct encoder *to, const struct report *report)
         put_integer(&item, "worker", child->worker);
         put_integer(&item, "n_keys", (int64_t)child->n_keys);
         put(&item, "kept", json_boolean(child->kept));
-        to->failed |= item.failed;
+        take_faults(to, &item);
     }
 }
 
@@ -183,14 +202,14 @@ static void encode_heartbeat(struct encoder *to, const struct heartbeat *beat)
         put_integer(&item, "batch", beat->held[i].batch);
         put_integer(&item, "worker", beat->held[i].worker);
         put_integer(&item, "n_keys", (int64_t)beat->held[i].n_keys);
-        to->failed |= item.failed;
+        take_faults(to, &item);
     }
     json_t *shares = put_array(to, "shares");
     for (size_t i = 0; i < beat->n_shares; i++) {
         struct encoder item = add_object(to, shares);
         put_integer(&item, "worker", beat->shares[i].worker);
         put_integer(&item, "number", beat->shares[i].number);
-        to->failed |= item.failed;
+        take_faults(to, &item);
     }
 }
 
@@ -252,7 +271,7 @@ int message_encode(const struct message *message, struct buffer *ret,
                    struct error *err)
 {
     size_t before = ret->len;
-    struct encoder to = {json_object(), false};
+    struct encoder to = {.object = json_object()};
     put_text(&to, "type", message_type_name(message->type));
     put_integer(&to, "epoch", message->epoch);
     if (message->node[0])
@@ -262,6 +281,10 @@ int message_encode(const struct message *message, struct buffer *ret,
     bool failed = to.failed ||
                   json_dump_callback(to.object, append_text, ret, JSON_COMPACT);
     json_decref(to.object);
+    if (failed && to.no_text)
+        return error_set(err, ERR_MESSAGE,
+                         "a text in a %s message is not UTF-8",
+                         message_type_name(message->type));
     if (failed)
         return error_set(err, ERR_MEMORY, "no memory for a %s message",
                          message_type_name(message->type));

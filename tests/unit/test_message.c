@@ -429,6 +429,25 @@ static void test_size_limit(void **state)
     buffer_free(&out);
 }
 
+/* Text that is not UTF-8 can be in no message: the error says so, and speaks
+ * of no memory. */
+static void test_no_utf8(void **state)
+{
+    (void)state;
+    struct slice keys[] = {slice_of("good"), slice_of("b\xFF")};
+    struct message messages[] = {
+        {.type = MESSAGE_TASK, .task = {.keys = keys, .n_keys = 2}},
+        {.type = MESSAGE_HELLO, .hello = {.host = "\xC3("}},
+    };
+    for (size_t i = 0; i < 2; i++) {
+        struct buffer out = BUFFER_EMPTY;
+        struct error err = ERROR_NONE;
+        assert_int_equal(message_encode(&messages[i], &out, &err), ERR_MESSAGE);
+        assert_non_null(strstr(err.text, "not UTF-8"));
+        buffer_free(&out);
+    }
+}
+
 /* Fields that a later program added are ignored. */
 static void test_unknown_fields(void **state)
 {
@@ -523,6 +542,7 @@ int main(void)
         cmocka_unit_test(test_bad_items),
         cmocka_unit_test(test_too_many_items),
         cmocka_unit_test(test_too_long),
+        cmocka_unit_test(test_no_utf8),
         cmocka_unit_test(test_no_message),
         cmocka_unit_test(test_too_deep),
         cmocka_unit_test(test_size_limit),

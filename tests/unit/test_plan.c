@@ -194,6 +194,12 @@ static void test_bad_files(void **state)
     assert_refused(file_head, longer, 600, ERR_PIPELINE, "keys:1: no key");
     assert_refused(file_head, longer, sizeof longer, ERR_LIMIT, "keys:1: ");
     struct error err;
+    assert_int_equal(/* a line without an end is not read to its end */
+                     plan("- {name: list, class: file, options: {path: "
+                          "/dev/zero},\n"
+                          "   output_queues: [symbols]}\n",
+                          (struct plan_options){0}, &err),
+                     ERR_LIMIT);
     assert_int_equal(
         plan("- {name: list, class: file, options: {path: /nowhere/k},\n"
              "   output_queues: [symbols]}\n",
