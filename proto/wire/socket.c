@@ -36,6 +36,9 @@ struct wire_context *wire_context_new(void)
         free(context);
         return NULL;
     }
+    /* ZeroMQ's own limit is 1023: so many nodes, since each has a socket of
+     * its own in the master. */
+    CHECK(!zmq_ctx_set(context->zmq, ZMQ_MAX_SOCKETS, SOCKETS_MAX));
     return context;
 }
 

@@ -18,6 +18,7 @@
 #include "base/error.h"
 #include "base/slice.h"
 
+#define SOCKETS_MAX 20000 /* of a context: a master has one for each node */
 #define SOCKET_MESSAGES_A_TURN 256
 #define SOCKET_QUEUE_MAX 10000 /* messages waiting to be sent to one peer */
 #define SOCKET_PULL_MAX 1000   /* messages of one peer waiting to be read */
