@@ -114,6 +114,8 @@ int summary_write(const struct summary *summary, const char *path,
         return error_set(err, ERR_FILE, "%s can't be written: %s", path,
                          strerror(errno));
     int status = summary_write_to(summary, out, err);
+    if (status)
+        error_context(err, "%s", path);
     if (fclose(out) && !status)
         status = error_set(err, ERR_FILE, "%s can't be written: %s", path,
                            strerror(errno));
