@@ -45,6 +45,12 @@ int lite_error(struct ledger_sqlite *lite, struct error *err)
     char text[ERROR_TEXT_BYTES];
     ledger_one_line(sqlite3_errmsg(lite->db), text, sizeof text);
     int rc = sqlite3_extended_errcode(lite->db);
+    const char *file = sqlite3_db_filename(lite->db, "main");
+    if ((rc & 0xff) == SQLITE_READONLY && file)
+        return error_set(err, code_of(rc),
+                         "%s (SQLite %d): this user must be able to write %s, "
+                         "%s-wal, %s-shm, and into their folder",
+                         text, rc, file, file, file);
     return error_set(err, code_of(rc), "%s (SQLite %d)", text, rc);
 }
 

@@ -187,8 +187,10 @@ def test_made_read_only(origin, open_path, torture):
     mode = file.stat().st_mode
     file.chmod(0o444)
     result = as_nobody("resume", 1, "--store", f"sqlite:{file}", **settings)
-    assert result.returncode == 4 and "readonly" in result.stderr, result
-    file.chmod(mode)
+    assert result.returncode == 4, result
+    assert "readonly" in result.stderr and "store.db-wal" in result.stderr
+    for part in open_path.glob("store.db*"):
+        part.chmod(mode)
     result = as_nobody("resume", 1, "--store", f"sqlite:{file}", **settings)
     assert result.returncode == 0, result
     torture.row("SQLite's file read-only, then not", store=SqliteStore(file),
