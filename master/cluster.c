@@ -279,8 +279,19 @@ static bool fill_welcome(struct cluster *cluster, struct message *message)
     return true;
 }
 
+/* A master that could not renew its lease for long may have a successor soon,
+ * which shares out the same budgets. The nodes' shares run out by themselves.
+ */
+static bool may_share(const struct cluster *cluster)
+{
+    return clock_monotonic() <
+           ledger_calls_renewed_at(cluster->calls) + cluster->lease / 2;
+}
+
 static void send_message(struct cluster *cluster, struct message *message)
 {
+    if (message->type == MESSAGE_SHARE && !may_share(cluster))
+        return;
     struct error err = ERROR_NONE;
     bool task = message->type == MESSAGE_TASK || message->type == MESSAGE_DROP;
     if (task)
@@ -396,15 +407,12 @@ static int open_loop(struct cluster *cluster, struct error *err)
            health_start(cluster->health, cluster->base, err);
 }
 
-/* Whether nodes may still act on shares of the run's former master. Nodes of
- * this machine ended with it, or it let them go when it lost its lease, two
- * thirds of which have passed since it last renewed it; a share lives for two
- * of the nodes' leases at most. Nodes elsewhere may be parted from us and hear
- * a former master that was parted from the database: nothing is sure. */
+/* Whether nodes may still act on shares of the run's former master. It sent
+ * none in the last part of its lease (may_share()), which has run out; a share
+ * lives for two of the nodes' leases at most. */
 static bool may_have_shares(const struct cluster *cluster)
 {
-    return cluster->options->listen.place ||
-           cluster->lease * 2 / 3 < 2 * cluster->node_lease;
+    return cluster->lease - cluster->lease / 2 < 2 * cluster->node_lease;
 }
 
 static int open_core(struct cluster *cluster, struct error *err)

@@ -13,7 +13,8 @@ struct ledger_calls {
     int64_t run, epoch;
     usec_t lease, database_wait;
     bool renewing;
-    usec_t away_since; /* 0: the database is there */
+    usec_t asked_at, renewed_at; /* the latest renewal; the latest good one */
+    usec_t away_since;           /* 0: the database is there */
     struct ledger_callbacks callbacks;
 };
 
@@ -145,6 +146,7 @@ static void done_renew(struct offload_work *work, void *context)
         struct master_event event = {.type = MASTER_EVENT_LEASE_LOST};
         calls->callbacks.on_event(calls->callbacks.context, &event);
     } else if (DEFENCE_OFF("epoch") || went_well(calls, &call->err)) {
+        calls->renewed_at = calls->asked_at;
         calls->callbacks.on_renewed(calls->callbacks.context, call->open_keys,
                                     call->nodes_told);
     }
@@ -208,6 +210,7 @@ static void on_renew(evutil_socket_t fd, short what, void *context)
     if (!renew)
         return; /* there are two more before the lease runs out */
     calls->renewing = true;
+    calls->asked_at = clock_monotonic();
     ask(calls, renew, run_renew, done_renew);
 }
 
@@ -223,6 +226,7 @@ struct ledger_calls *ledger_calls_new(struct event_base *base,
     calls->run = run;
     calls->epoch = epoch;
     calls->lease = lease;
+    calls->renewed_at = clock_monotonic(); /* it was just taken */
     calls->database_wait = database_wait;
     calls->callbacks = *callbacks;
     const struct timeval third = {lease / 3 / USEC_PER_SEC,
@@ -232,6 +236,11 @@ struct ledger_calls *ledger_calls_new(struct event_base *base,
     if (!calls->offload || !calls->renew || event_add(calls->renew, &third))
         ledger_calls_free(&calls);
     return calls;
+}
+
+usec_t ledger_calls_renewed_at(const struct ledger_calls *calls)
+{
+    return calls->renewed_at;
 }
 
 void ledger_calls_free(struct ledger_calls **calls)

@@ -34,4 +34,8 @@ void ledger_calls_load(struct ledger_calls *calls, int64_t after, size_t limit);
 void ledger_calls_look(struct ledger_calls *calls, const int64_t *batches,
                        size_t n);
 
+/* When the lease was last renewed, or asked for at the earliest: what another
+ * master may do, it may not before a lease from then. */
+usec_t ledger_calls_renewed_at(const struct ledger_calls *calls);
+
 #endif

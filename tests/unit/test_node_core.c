@@ -435,6 +435,25 @@ static void test_end(void **state)
     expect("");
 }
 
+/* A hello to a run that is over is answered by its end: a node of one run
+ * goes, one that serves waits on. That of all nodes is of a run that a node
+ * who was not welcomed never knew. */
+static void test_end_before_welcome(void **state)
+{
+    (void)state;
+    script_new();
+    forget_transcript();
+    end_of_run(false);
+    expect("");
+    master_says(&(struct message){.type = MESSAGE_END, .end = {false, "over"}});
+    expect("exit 0 \n");
+    script.options.serve = true;
+    script_new();
+    forget_transcript();
+    master_says(&(struct message){.type = MESSAGE_END, .end = {false, "over"}});
+    expect("");
+}
+
 /* A node that serves says hello for the next run, a second later. */
 static void test_end_serving(void **state)
 {
@@ -618,6 +637,7 @@ int main(void)
         WELCOMED(test_drop),
         WELCOMED(test_nonsense),
         WELCOMED(test_end),
+        FRESH(test_end_before_welcome),
         FRESH(test_end_serving),
         WELCOMED(test_stop),
         FRESH(test_pause),
