@@ -9,6 +9,9 @@
  *       [--nodes N] [--keys N] [--without MASK]     changed, for all seeds
  *       [--plant no-closing-rule|no-takeover]       with a rule broken
  *
+ *   test_simulation --scale [--nodes N] [--keys N]  the master's core, measured
+ *       [--batch N] [--rate N] [--in-flight N]
+ *
  * Exit status 1 where a rule broke, or with --coverage a pair that can be was
  * not reached. Of the seeds that fail the first is shortened: its shortest form
  * is printed with the command that replays it and the end of its history.
@@ -21,9 +24,11 @@
 
 #include "base/log.h"
 #include "jobs.h"
+#include "scale.h"
 #include "shorten.h"
 
 #define HISTORY_LINES 120
+#define LARGE_KEY_SECONDS 0.01 /* a node fetches a hundred keys a second */
 
 struct options {
     uint64_t first;
@@ -33,6 +38,8 @@ struct options {
     bool no_shortening;
     bool coverage;
     int jobs, failures;
+    bool large;
+    int batch_keys, rate, in_flight; /* with it */
     enum plant plant;
     struct narrowing narrowing;
 };
@@ -149,6 +156,19 @@ static int run_one(const struct options *options)
     return 0;
 }
 
+static int run_large(const struct options *options)
+{
+    const struct narrowing *narrowing = &options->narrowing;
+    scale_run(&(struct scale){
+        .nodes = narrowing->nodes ? narrowing->nodes : 1000,
+        .keys = narrowing->keys ? narrowing->keys : 10000000,
+        .batch_keys = options->batch_keys ? options->batch_keys : TASK_KEYS_MAX,
+        .rate = options->rate,
+        .in_flight = options->in_flight,
+        .key_seconds = LARGE_KEY_SECONDS});
+    return 0;
+}
+
 /* A number from 1 to `most`; 0 for anything else, which no option allows. A
  * run of no seeds would pass. */
 static int read_number(const char *text, int most)
@@ -161,6 +181,10 @@ static int read_number(const char *text, int most)
 static int read_options(int argc, char **argv, struct options *ret)
 {
     static const struct option known[] = {
+        {"scale", no_argument, NULL, 'S'},
+        {"batch", required_argument, NULL, 'b'},
+        {"rate", required_argument, NULL, 'r'},
+        {"in-flight", required_argument, NULL, 'i'},
         {"seeds", required_argument, NULL, 'n'},
         {"first", required_argument, NULL, 'f'},
         {"seed", required_argument, NULL, 's'},
@@ -184,11 +208,10 @@ static int read_options(int argc, char **argv, struct options *ret)
             ret->one = option == 's';
             ret->seeds = ret->one ? 1 : ret->seeds;
         } else if (option == 'N') {
-            if (!(ret->narrowing.nodes =
-                      read_number(optarg, SCENARIO_NODES_MAX)))
+            if (!(ret->narrowing.nodes = read_number(optarg, SCALE_NODES_MAX)))
                 return -1;
         } else if (option == 'K') {
-            if (!(ret->narrowing.keys = read_number(optarg, SCENARIO_KEYS_MAX)))
+            if (!(ret->narrowing.keys = read_number(optarg, SCALE_KEYS_MAX)))
                 return -1;
         } else if (option == 'j') {
             if (!(ret->jobs = read_number(optarg, JOBS_MAX)))
@@ -199,6 +222,15 @@ static int read_options(int argc, char **argv, struct options *ret)
             ret->verbose = true;
         } else if (option == 'm') {
             if (!(ret->failures = read_number(optarg, JOBS_FAILURES_MAX)))
+                return -1;
+        } else if (option == 'S') {
+            ret->large = true;
+        } else if (option == 'b') {
+            if (!(ret->batch_keys = read_number(optarg, TASK_KEYS_MAX)))
+                return -1;
+        } else if (option == 'r' || option == 'i') {
+            int *number = option == 'r' ? &ret->rate : &ret->in_flight;
+            if (!(*number = read_number(optarg, INT_MAX)))
                 return -1;
         } else if (option == 'c') {
             ret->coverage = true;
@@ -212,7 +244,9 @@ static int read_options(int argc, char **argv, struct options *ret)
             return -1;
         }
     }
-    return optind == argc ? 0 : -1;
+    bool fits = ret->large || (ret->narrowing.nodes <= SCENARIO_NODES_MAX &&
+                               ret->narrowing.keys <= SCENARIO_KEYS_MAX);
+    return optind == argc && fits ? 0 : -1;
 }
 
 int main(int argc, char **argv)
@@ -221,15 +255,20 @@ int main(int argc, char **argv)
         .first = 1, .seeds = 1000, .jobs = 1, .failures = JOBS_FAILURES_MAX};
     log_configure(LOG_LEVEL_ERROR, LOG_FORMAT_TEXT);
     if (read_options(argc, argv, &options)) {
-        fprintf(stderr,
-                "usage: %s [--seeds N] [--first SEED] [--seed SEED] [--jobs N] "
-                "[--failures N] "
-                "[--nodes N] [--keys N] [--without MASK] [--plant RULE] "
-                "[--no-shortening] [--coverage] [--verbose]\n"
-                "N nodes: up to %d; N keys: up to %d\n",
-                argv[0], SCENARIO_NODES_MAX, SCENARIO_KEYS_MAX);
+        fprintf(
+            stderr,
+            "usage: %s [--seeds N] [--first SEED] [--seed SEED] [--jobs N] "
+            "[--failures N] "
+            "[--nodes N] [--keys N] [--without MASK] [--plant RULE] "
+            "[--no-shortening] [--coverage] [--verbose]\n"
+            "       %s --scale [--nodes N] [--keys N] [--batch N] [--rate N] "
+            "[--in-flight N]\n"
+            "N nodes: up to %d; N keys: up to %d; more with --scale\n",
+            argv[0], argv[0], SCENARIO_NODES_MAX, SCENARIO_KEYS_MAX);
         return 2;
     }
+    if (options.large)
+        return run_large(&options);
     return options.one && options.verbose ? run_one(&options)
                                           : run_many(&options);
 }
