@@ -14,6 +14,9 @@
  * When a member joins, the old ones are sent smaller shares; the new one gets
  * its own as they acknowledge.
  *
+ * Where a rate adapts and falls, larger shares are in force until they are
+ * acknowledged or expire; never more than its ceiling.
+ *
  * A member that holds nothing of the worker for a lease is one no more. Not
  * at once, or shares would move with every batch.
  */
@@ -251,6 +254,7 @@ static void divide(struct master_core *core, struct budget *budget, bool beat)
     struct user *user;
     int place = 0;
     expire(core, budget);
+    adaptive_grow(budget, core->now);
     if (budget->dirty)
         budget->divided_at = core->now;
     budget->dirty = false;
@@ -334,6 +338,10 @@ bool budgets_init(struct master_core *core)
                 request->max_in_flight > 0 ? request->max_in_flight : 0,
             .divided_at = core->now - BUDGET_EVERY,
         };
+        struct budget *budget = &core->budgets[core->n_budgets - 1];
+        budget->ceiling = budget->rate;
+        if (request->adaptive)
+            adaptive_init(budget, core->now);
     }
     return true;
 }
@@ -361,7 +369,8 @@ void budgets_check(const struct master_core *core)
             sum.in_flight += user->spent.in_flight;
         }
         CHECK(n_members == budget->n_members);
-        CHECK(sum.rate <= budget->rate * (1 + RATE_PART_MIN));
+        CHECK(sum.rate <= budget->ceiling * (1 + RATE_PART_MIN));
+        CHECK(budget->rate <= budget->ceiling);
         CHECK(sum.in_flight <= budget->max_in_flight);
     }
 }

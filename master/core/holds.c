@@ -64,6 +64,7 @@ void holds_take(struct master_core *core, const struct hold *hold)
         return;
     if (length > RETRY_AFTER_MAX)
         length = RETRY_AFTER_MAX;
+    adaptive_refused(core, hold->worker);
     struct hold_entry *entry = meet(core, hold->worker, hold->host);
     usec_t until = core->now + length;
     if (entry) {

@@ -177,7 +177,10 @@ struct node {
 
 struct budget {
     int worker;
-    double rate;        /* 0: none */
+    double rate;    /* 0: none; at this moment, where it adapts */
+    double ceiling; /* the most that rate may be */
+    bool adaptive;  /* adaptive.c */
+    usec_t adapted_at, halved_at;
     int max_in_flight;  /* 0: none */
     struct user *users; /* in the order in which they became members */
     int n_members;
@@ -388,6 +391,12 @@ void budgets_leave(struct master_core *core, struct node *node, bool gone);
 void budgets_turn(struct master_core *core, bool beat);
 usec_t budgets_deadline(const struct master_core *core);
 void budgets_check(const struct master_core *core);
+
+/* adaptive.c: of a budget with a ceiling */
+void adaptive_init(struct budget *budget, usec_t now);
+void adaptive_grow(struct budget *budget, usec_t now);
+/* A host has refused the worker's requests. */
+void adaptive_refused(struct master_core *core, int worker);
 
 /* holds.c */
 void holds_take(struct master_core *core, const struct hold *hold);

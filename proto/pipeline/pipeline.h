@@ -96,6 +96,7 @@ struct request {
     double rate;            /* requests a second for each host over the whole
                                cluster; 0: unlimited */
     int max_in_flight;      /* for each host over the cluster; 0: unlimited */
+    bool adaptive;          /* rate is a ceiling: find what a site bears */
     bool deny_private;      /* refuse private and loopback addresses */
 };
 

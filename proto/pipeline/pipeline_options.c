@@ -149,6 +149,12 @@ static void read_redirects(struct loader *loader, struct worker *worker,
         worker->request.redirects = (int)redirects;
 }
 
+static void read_adaptive(struct loader *loader, struct worker *worker,
+                          const struct yaml_node *node)
+{
+    load_boolean(loader, node, "option 'adaptive'", &worker->request.adaptive);
+}
+
 static void read_deny_private(struct loader *loader, struct worker *worker,
                               const struct yaml_node *node)
 {
@@ -169,6 +175,7 @@ static const struct option {
     unsigned required; /* of these classes */
     read_option *read;
 } options_table[] = {
+    {"adaptive", OF_WEB, 0, read_adaptive},
     {"body_max", OF_WEB, 0, read_body_max},
     {"column", OF_TABLE | OF(CLASS_FILE), OF_TABLE, read_column},
     {"columns", OF_STORE, OF_STORE, read_columns},
@@ -250,6 +257,9 @@ static void check_together(struct loader *loader, struct worker *worker,
         complain(loader, node,
                  "a column by number needs one of table, "
                  "table_class and table_xpath");
+    if (worker->request.adaptive && !(worker->request.rate > 0))
+        complain(loader, node,
+                 "adaptive needs a rate: the most that it may try");
     if (worker->class != CLASS_FILE)
         return;
     if (!worker->file.path && worker->n_input_values)

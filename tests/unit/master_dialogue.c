@@ -199,6 +199,7 @@ void begin_on(struct terms terms)
         (struct worker){.index = 2, .class = CLASS_HTTP_JSON, .instances = 8};
     d.workers[3] = (struct worker){.index = 3, .class = CLASS_STORE};
     d.workers[1].request.rate = terms.rate;
+    d.workers[1].request.adaptive = terms.adaptive;
     d.workers[1].request.max_in_flight = terms.max_in_flight;
     d.pipeline = (struct pipeline){.workers = d.workers, .n_workers = WORKERS};
     const struct master_core_config config = {

@@ -29,6 +29,7 @@
 struct terms {
     double rate; /* of worker 1 */
     int max_in_flight;
+    bool adaptive;
     bool resumed;
     bool no_trust; /* trust_crash off */
     int expected;

@@ -522,6 +522,61 @@ static void test_wrong_acks(void **state)
     expect_nothing(); /* b gets nothing yet */
 }
 
+/* A rate that adapts begins at a tenth of its ceiling, and grows by a
+ * twentieth each second, up to it. */
+static void test_adaptive_grows(void **state)
+{
+    (void)state;
+    begin(.rate = 100, .adaptive = true);
+    arrive("a");
+    last_page("1");
+    expect("SHARE a @1 10/s 0", "TASK a 1 work");
+    live(SECONDS(1));
+    expect_among("SHARE a @1 15/s 0");
+    live(SECONDS(2));
+    expect_among("SHARE a @1 20/s 0", "SHARE a @1 25/s 0");
+    live(SECONDS(30));
+    expect_among("SHARE a @1 95/s 0", "SHARE a @1 100/s 0");
+    live(SECONDS(5));
+    expect_nothing();
+}
+
+/* A refusal halves it, for all nodes; those that follow at once do not. */
+static void test_adaptive_halves(void **state)
+{
+    (void)state;
+    begin(.rate = 100, .adaptive = true);
+    arrive("a");
+    arrive("b");
+    last_page("1 2");
+    live(SECONDS(30));
+    ignore();
+    hold("a", "h:80", SECONDS(1));
+    hold("b", "h:80", SECONDS(3));
+    pass(SECONDS(0.2));
+    expect_among("SHARE a @1 25/s 0", "SHARE b @1 25/s 0");
+    live(SECONDS(1));
+    ignore();
+    live(SECONDS(2));
+    expect_among("SHARE a @1 27.5/s 0", "SHARE b @1 27.5/s 0");
+}
+
+/* It never falls so far that it could not come back. */
+static void test_adaptive_floor(void **state)
+{
+    (void)state;
+    begin(.rate = 100, .adaptive = true);
+    arrive("a");
+    last_page("1");
+    for (int i = 0; i < 40; i++) {
+        hold("a", "h:80", SECONDS(i + 1));
+        live(SECONDS(2));
+    }
+    ignore();
+    live(SECONDS(4));
+    expect_among("SHARE a @1 5.1/s 0");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_teardown(name, end_test)
@@ -552,6 +607,9 @@ int main(void)
         TEST(test_few_in_flight),
         TEST(test_resumed),
         TEST(test_wrong_acks),
+        TEST(test_adaptive_grows),
+        TEST(test_adaptive_halves),
+        TEST(test_adaptive_floor),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
