@@ -262,6 +262,24 @@ static void extract_table_once(void *context)
     extractor_free(&extractor);
 }
 
+static void extract_bold_once(void *context)
+{
+    struct extract_spec *spec = context;
+    struct extractor *extractor = extractor_new(&spec->worker);
+    assert_true(extractor || alloc_sweep_failed());
+    if (!extractor)
+        return;
+    char body[64 + EXTRACT_PADDING] = "<p><b>1.50</b></p>";
+    struct slice field;
+    struct extract_result result;
+    extract_fields(extractor, slice_of(body), &field, &result);
+    if (alloc_sweep_failed())
+        assert_int_equal(result.reason, REASON_INTERNAL);
+    else
+        assert_int_equal(result.reason, REASON_NONE);
+    extractor_free(&extractor);
+}
+
 /* Whichever allocation of ours fails: no extractor, or a reason, and nothing
  * leaks. */
 static void test_every_allocation_may_fail(void **state)
@@ -270,6 +288,9 @@ static void test_every_allocation_may_fail(void **state)
     struct extract_spec spec;
     extract_spec_init(&spec, keys_of_a);
     assert_true(alloc_sweep(extract_table_once, &spec) >= 5);
+    extract_spec_fini(&spec);
+    extract_spec_init(&spec, at_b);
+    assert_true(alloc_sweep(extract_bold_once, &spec) >= 2);
     extract_spec_fini(&spec);
 }
 

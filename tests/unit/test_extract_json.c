@@ -319,6 +319,25 @@ static void extract_once(void *context)
     extractor_free(&extractor);
 }
 
+static void extract_price_once(void *context)
+{
+    struct extract_spec *spec = context;
+    struct extractor *extractor = extractor_new(&spec->worker);
+    assert_true(extractor || alloc_sweep_failed());
+    if (!extractor)
+        return;
+    char body[sizeof quote + EXTRACT_PADDING] = "";
+    memcpy(body, quote, sizeof quote);
+    struct slice field;
+    struct extract_result result;
+    extract_fields(extractor, slice_of(body), &field, &result);
+    if (alloc_sweep_failed())
+        assert_int_equal(result.reason, REASON_INTERNAL);
+    else
+        assert_int_equal(result.reason, REASON_NONE);
+    extractor_free(&extractor);
+}
+
 /* Whichever allocation fails: no extractor, or a reason, and nothing leaks. */
 static void test_every_allocation_may_fail(void **state)
 {
@@ -326,6 +345,9 @@ static void test_every_allocation_may_fail(void **state)
     struct extract_spec spec;
     extract_spec_init(&spec, "class json_list\n");
     assert_true(alloc_sweep(extract_once, &spec) >= 3);
+    extract_spec_fini(&spec);
+    extract_spec_init(&spec, price);
+    assert_true(alloc_sweep(extract_price_once, &spec) >= 2);
     extract_spec_fini(&spec);
 }
 

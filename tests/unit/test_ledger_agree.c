@@ -1,8 +1,9 @@
 /*
  * The model, SQLite and PostgreSQL agree: seeded random sequences of closings
  * (some repeated, as after a lost answer; some by a rival; some of batches
- * that are not there; some refused) give the same answers and leave the same
- * tables. PostgreSQL is left out, saying so, where there is no server.
+ * that are not there; some refused; some after a lost connection) give the
+ * same answers and leave the same tables. PostgreSQL is left out, saying so,
+ * where there is no server.
  *
  *     test_ledger_agree [SEED [SEEDS [STEPS]]]
  *
@@ -190,6 +191,29 @@ static struct closing translate(const struct side *side,
     return there;
 }
 
+/* PostgreSQL's connection may be gone: then the second try must do. */
+static void close_on(struct side *side, const struct closing *closing,
+                     struct close_result *ret)
+{
+    struct error err = ERROR_NONE;
+    struct ledger *ledger = side->fixture.ledger;
+    int rc = ledger_close_batch(ledger, closing, ret, &err);
+    if (rc == ERR_DATABASE_AWAY && side->fixture.cluster) {
+        err = ERROR_NONE;
+        rc = ledger_close_batch(ledger, closing, ret, &err);
+    }
+    ok(rc, &err);
+}
+
+static void cut_connections(struct world *w)
+{
+    for (size_t i = 0; i < w->n_sides; i++)
+        if (w->sides[i].fixture.cluster)
+            fixture_sql(&w->sides[i].fixture,
+                        "SELECT pg_terminate_backend(pid) FROM"
+                        " pg_stat_activity WHERE application_name = 'windrow'");
+}
+
 /* One closing on the model and on each side: the same answers. */
 static void close_everywhere(struct world *w, const struct closing *closing)
 {
@@ -200,11 +224,8 @@ static void close_everywhere(struct world *w, const struct closing *closing)
         there[i] = translate(&w->sides[i], w->model, closing);
     ledger_model_close(w->model, closing, &want);
     for (size_t i = 0; i < w->n_sides; i++) {
-        struct error err = ERROR_NONE;
         struct close_result got = {.children = children};
-        ok(ledger_close_batch(w->sides[i].fixture.ledger, &there[i], &got,
-                              &err),
-           &err);
+        close_on(&w->sides[i], &there[i], &got);
         assert_int_equal(got.outcome, want.outcome);
         for (size_t c = 0; c < closing->n_children && want.outcome == CLOSE_WON;
              c++) {
@@ -443,6 +464,8 @@ static void run_seed(void)
     begin_run(&w);
     for (size_t step = 0; step < steps; step++) {
         draft_closing(&d, w.model, step);
+        if (below(30) == 0)
+            cut_connections(&w);
         close_everywhere(&w, &d.closing);
         if (below(4) == 0)
             close_everywhere(&w, &d.closing);

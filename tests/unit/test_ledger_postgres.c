@@ -150,6 +150,85 @@ static void test_crash(void **state)
     assert_string_equal(fixture_sql(f, "SELECT count(*) FROM prices"), "2\n");
 }
 
+/* What may be asked of the ledger; each connects anew by itself. */
+enum call { RENEW, PAGE, LOOK, ROW, RUNS, COUNTS, FAILURES, END, BEGIN, CALLS };
+
+static void ignore_failure(void *context, const struct failure_row *row)
+{
+    (void)context;
+    (void)row;
+}
+
+static int call_ledger(struct ledger *ledger, enum call call, int64_t run,
+                       int64_t batch, struct error *err)
+{
+    struct arena arena = ARENA_EMPTY;
+    struct run_row row, *rows;
+    struct batch_row page[1] = {{.keys_json = NULL}};
+    struct batch_look look = {.row = {.keys_json = NULL}};
+    struct reason_count counts[REASON_COUNT];
+    struct run_spec spec = fixture_spec();
+    int64_t other, epoch;
+    size_t n;
+    int rc = 0;
+    switch (call) {
+    case RENEW:
+        rc = ledger_run_renew(ledger, run, 1, USEC_PER_SEC, err);
+        break;
+    case PAGE:
+        rc = ledger_open_batches(ledger, run, 0, 1, page, &n, err);
+        break;
+    case LOOK:
+        rc = ledger_look(ledger, run, &batch, 1, &look, err);
+        break;
+    case ROW:
+        rc = ledger_run_row(ledger, run, &arena, &row, err);
+        break;
+    case RUNS:
+        rc = ledger_runs(ledger, 10, &arena, &rows, &n, err);
+        break;
+    case COUNTS:
+        rc = ledger_failure_counts(ledger, run, counts, &n, err);
+        break;
+    case FAILURES:
+        rc = ledger_failures(ledger, run, ignore_failure, NULL, err);
+        break;
+    case BEGIN:
+        rc = ledger_run_begin(ledger, &spec, &other, &epoch, err);
+        ledger_run_rollback(ledger);
+        break;
+    default:
+        rc = ledger_run_end(ledger, run, 1, RUN_DONE, err);
+    }
+    free(page[0].keys_json);
+    free(look.row.keys_json);
+    arena_free(&arena);
+    return rc;
+}
+
+/* Stopped with -m immediate and started again between any two calls: the
+ * first call after that says that the database was away, the next one works.
+ */
+static void test_switched_between_calls(void **state)
+{
+    struct fixture *f = *state;
+    int64_t batch = 0;
+    int64_t run = fixture_run(f, 1, 1, &batch);
+    for (enum call call = RENEW; call < CALLS; call++) {
+        struct error err = ERROR_NONE;
+        assert_true(pg_cluster_crash(f->cluster));
+        assert_true(pg_cluster_start_again(f->cluster));
+        if (call_ledger(f->ledger, call, run, batch, &err) != ERR_DATABASE_AWAY)
+            fail_msg("call %d: %s", (int)call, err.text);
+        err = ERROR_NONE;
+        ok(call_ledger(f->ledger, call, run, batch, &err), &err);
+    }
+    PQreset(f->raw);
+    assert_string_equal(
+        fixture_sql(f, "SELECT count(*), min(state) FROM windrow_runs"),
+        "1|done\n");
+}
+
 /* A connection that ends in mid-run ends the run's transaction; nothing of it
  * stays, and the next run works. */
 static void test_lost_in_run(void **state)
@@ -258,10 +337,17 @@ int main(void)
 #define TEST(name)                                                             \
     cmocka_unit_test_setup_teardown(name, body_setup, body_teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_tables),   TEST(test_privilege),   TEST(test_utc),
-        TEST(test_refusals), TEST(test_lost_in_run), TEST(test_race),
-        TEST(test_password), TEST(test_create_race), TEST(test_plan),
+        TEST(test_tables),
+        TEST(test_privilege),
+        TEST(test_utc),
+        TEST(test_refusals),
+        TEST(test_lost_in_run),
+        TEST(test_race),
+        TEST(test_password),
+        TEST(test_create_race),
+        TEST(test_plan),
         TEST(test_crash),
+        TEST(test_switched_between_calls),
     };
     body_cluster = pg_cluster_start(false);
     if (!body_cluster)
