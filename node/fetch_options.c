@@ -17,6 +17,7 @@
 #include "base/check.h"
 #include "extract.h"
 
+#define STATUS_MAX 999
 #define RECEIVE_BYTES 16384 /* libcurl's buffer for each transfer */
 #define IDLE_SECONDS_MAX 50 /* below the idle limits of common servers */
 
@@ -308,6 +309,10 @@ void transfer_answer(struct transfer *transfer, CURL *easy, CURLcode code,
     *answer = (struct fetch_answer){.retry_after = -1};
     long status = 0;
     curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+    if (status < 0 || status > STATUS_MAX) {
+        status = 0; /* libcurl takes any number after "HTTP/2" */
+        code = code == CURLE_OK ? CURLE_WEIRD_SERVER_REPLY : code;
+    }
     answer->http_status = (int)status;
     bool head = code != CURLE_OK && head_too_large(transfer, easy, code);
     if (code != CURLE_OK) {

@@ -44,21 +44,34 @@ static int on_connected(void *context, char *ip, char *own_ip, int port,
     return CURL_PREREQFUNC_OK;
 }
 
-static void begin(void)
+static void listen_once(struct sockaddr_un *address)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    int len = snprintf(address.sun_path + 1, sizeof address.sun_path - 1,
+    static bool listening;
+    *address = (struct sockaddr_un){.sun_family = AF_UNIX};
+    int len = snprintf(address->sun_path + 1, sizeof address->sun_path - 1,
                        "windrow-fuzz-%d", (int)getpid());
+    if (listening)
+        return;
     listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    CHECK(!bind(listener, (struct sockaddr *)&address,
+    CHECK(!bind(listener, (struct sockaddr *)address,
                 (socklen_t)(sizeof(sa_family_t) + 1 + (size_t)len)));
     CHECK(!listen(listener, 4));
+    listening = true;
+}
+
+/* A new handle each time, as fetch.c has it, and why (renew()). */
+static void begin(struct slice *answer)
+{
+    struct sockaddr_un address;
+    listen_once(&address);
     CHECK((easy = curl_easy_init()));
     CHECK(transfer_options(&transfer, easy, &request, false, NULL, NULL));
     curl_easy_setopt(easy, CURLOPT_URL, "http://192.0.2.1/a/b?c=d");
     curl_easy_setopt(easy, CURLOPT_ABSTRACT_UNIX_SOCKET, address.sun_path + 1);
     curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_connected);
+    curl_easy_setopt(easy, CURLOPT_PREREQDATA, answer);
     curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
+    transfer_begin(&transfer);
 }
 
 static void look_at(CURLcode code)
@@ -66,7 +79,8 @@ static void look_at(CURLcode code)
     struct fetch_answer answer;
     struct buffer host = BUFFER_EMPTY;
     transfer_answer(&transfer, easy, code, &answer);
-    CHECK(answer.reason < REASON_COUNT && answer.http_status >= 0);
+    CHECK(answer.reason < REASON_COUNT);
+    CHECK(answer.http_status >= 0 && answer.http_status <= 999);
     CHECK(memchr(answer.detail, '\0', sizeof answer.detail));
     CHECK(answer.retry_after >= -1 && answer.retry_after <= RETRY_AFTER_MAX);
     CHECK(answer.body.len <= BODY_MAX);
@@ -82,14 +96,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct slice answer = {(const char *)data, size};
     char *fd = NULL;
-    if (!easy)
-        begin();
-    curl_easy_setopt(easy, CURLOPT_PREREQDATA, &answer);
-    curl_easy_setopt(easy, CURLOPT_PRIVATE, NULL);
-    transfer_begin(&transfer);
+    begin(&answer);
     look_at(curl_easy_perform(easy));
     curl_easy_getinfo(easy, CURLINFO_PRIVATE, &fd);
     if (fd)
         close((int)(intptr_t)fd);
+    curl_easy_cleanup(easy);
+    transfer_free(&transfer);
     return 0;
 }

@@ -56,6 +56,8 @@ static const struct web_page pages[] = {
      .answer = OK_HEAD "Connection: close\r\nContent-Length: 50\r\n\r\nhello"},
     {.path = "/folded",
      .answer = OK_HEAD " fo: lded\r\nContent-Length: 5\r\n\r\nhello"},
+    {.path = "/odd",
+     .answer = "HTTP/2222222222222222222 x\r\nContent-Length: 0\r\n\r\n"},
     {.path = "/silent", .answer = "", .reset = 1},
     {.path = "/slow",
      .answer = OK_HEAD "Content-Length: 2\r\n\r\nok",
@@ -263,6 +265,15 @@ static void test_statuses(void **state)
     assert_int_equal(outcomes[0].retry_after, RETRY_AFTER_MAX);
 }
 
+/* A status that is none, as libcurl tells it where a hostile server sends any
+ * number after "HTTP/2", is no status (found by fuzz_response). */
+static void test_a_status_that_is_none(void **state)
+{
+    (void)state;
+    assert_ends(&plain, "/odd", REASON_CUT, 0);
+    assert_ends(&plain, "/hello", REASON_NONE, 200);
+}
+
 /* A redirect is told, absolute, and not followed; one without a place is a
  * status like any other. */
 static void test_redirects(void **state)
@@ -440,6 +451,7 @@ int main(void)
         fetched(test_body_max),
         fetched(test_gzip),
         fetched(test_statuses),
+        fetched(test_a_status_that_is_none),
         fetched(test_redirects),
         fetched(test_broken_connections),
         fetched(test_a_folded_first_line),
