@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "wire/curve.h"
 #include "wire/endpoint.h"
 
 #define PORT_MAX 65535
@@ -74,6 +75,30 @@ static int check_database(const struct settings *settings, struct error *err)
     return (int)err->code;
 }
 
+/* Better told now than when the run stands in the ledger. A master that stands
+ * by may share its port with the one that leads. */
+static int check_free(const struct listen *listen, struct error *err)
+{
+    struct endpoints endpoints;
+    struct wire_socket *socket = NULL;
+    struct wire_context *wire = wire_context_new();
+    if (!wire)
+        return error_set(err, ERR_SYSTEM, "no ZeroMQ context");
+    if (!endpoints_of(listen->place, &endpoints, err) &&
+        !wire_socket_new(wire, NULL, SOCKET_PUSH, NULL, NULL, &socket, err) &&
+        !wire_socket_bind(socket, endpoints.reports, NULL, err))
+        (void)!wire_socket_bind(socket, endpoints.control, NULL, err);
+    wire_socket_free(&socket, 0);
+    wire_context_free(&wire);
+    return (int)err->code;
+}
+
+static int check_keys(const struct listen *listen, struct error *err)
+{
+    struct curve_keys keys;
+    return listen->keys ? curve_read_master(listen->keys, &keys, err) : 0;
+}
+
 int listen_read(const struct options *options, const struct settings *settings,
                 struct listen *ret, struct error *err)
 {
@@ -90,8 +115,10 @@ int listen_read(const struct options *options, const struct settings *settings,
                          "to %d, not: %.60s",
                          PORT_MAX, ports);
     if (read_insecure(options, settings, &insecure, err) ||
-        (listen.place && (check_place(&listen, insecure, err) ||
-                          check_database(settings, err))))
+        (listen.place &&
+         (check_place(&listen, insecure, err) ||
+          check_database(settings, err) || check_keys(&listen, err) ||
+          (!options->name && check_free(&listen, err)))))
         return (int)err->code;
     if (!listen.place && options->scale == 0)
         return error_set(err, ERR_USAGE,

@@ -3,7 +3,7 @@
  *
  * Refused before anything starts: an address that others can reach without
  * keys, unless that is what was asked for; a database that other machines
- * can't reach.
+ * can't reach; keys that are no good; a port that is taken.
  */
 #ifndef MASTER_LISTEN_H
 #define MASTER_LISTEN_H
@@ -18,7 +18,8 @@ struct listen {
     const char *keys;    /* a folder: wire/curve.h; NULL: none */
 };
 
-/* The texts are those of `options` and `settings`. ERR_USAGE, ERR_SETTING. */
+/* The texts are those of `options` and `settings`. ERR_USAGE, ERR_SETTING, and
+ * what wire_socket_bind() and curve_read_master() say. */
 MUSTCHECK
 int listen_read(const struct options *options, const struct settings *settings,
                 struct listen *ret, struct error *err);

@@ -117,6 +117,9 @@ static void replace_run(struct node *node, struct run *fresh)
         node->former[i] = node->run;
     }
     node->run = fresh;
+    if (node->options->serve)
+        log_info(node->options->name, "works on a run of the master at %s",
+                 node->options->connect);
     /* The new store is connected, whatever the former one waited for. */
     tell_core(node, &(struct node_event){.type = NODE_EVENT_STORE});
 }
@@ -542,6 +545,9 @@ int node_run(const struct node_options *options)
         return error_code_kind(err.code) == ERROR_USER ? 2
                                                        : EXIT_COULD_NOT_FINISH;
     }
+    if (options->serve)
+        log_info(options->name, "says hello to the master at %s",
+                 options->connect);
     carry_out_effects(&node);
     while (!node.over) {
         set_tick(&node);

@@ -66,7 +66,7 @@ static int read_text(const char *path, bool secret, char text[FILE_BYTES],
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
-        return error_set(err, ERR_FILE,
+        return error_set(err, ERR_NOT_FOUND,
                          "%s: %s; `windrow keygen` makes the keys of a "
                          "cluster",
                          path, strerror(errno));

@@ -28,7 +28,7 @@ struct curve_keys {
     char master[CURVE_KEY_BYTES]; /* of a node: the master's public key */
 };
 
-/* ERR_FILE where a file is absent, ERR_SETTING where others than its owner
+/* ERR_NOT_FOUND where a file is absent, ERR_SETTING where others than its owner
  * may read a secret one, or where it holds no key: each says what to do. */
 MUSTCHECK
 int curve_read_master(const char *folder, struct curve_keys *ret,

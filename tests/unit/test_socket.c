@@ -272,6 +272,47 @@ static void test_places(void **state)
 #define windrow_test(test)                                                     \
     cmocka_unit_test_setup_teardown(test, setup, teardown)
 
+static struct wire_socket *tcp_pull;
+static int sources[2], n_sources;
+
+static void on_message_from(void *context, struct slice data)
+{
+    int *heard = context;
+    (void)data;
+    int source = wire_socket_source(tcp_pull);
+    for (int i = 0; i < n_sources; i++)
+        if (sources[i] == source)
+            source = -1;
+    if (source >= 0 && n_sources < 2)
+        sources[n_sources++] = source;
+    ++*heard;
+}
+
+/* Over TCP a receiver can tell its peers from each other. */
+static void test_sources(void **state)
+{
+    struct bench *bench = *state;
+    struct error err = ERROR_NONE;
+    int heard = 0;
+    n_sources = 0;
+    assert_int_equal(wire_socket_new(bench->context, bench->base, SOCKET_PULL,
+                                     on_message_from, &heard, &tcp_pull, &err),
+                     0);
+    assert_int_equal(
+        wire_socket_bind(tcp_pull, "tcp://127.0.0.1:*", bench->place, &err), 0);
+    for (int i = 0; i < 2; i++) {
+        struct wire_socket *push = socket_of(bench, SOCKET_PUSH, NULL);
+        connect_to(bench, push);
+        send_numbers(push, 3);
+    }
+    usec_t until = clock_monotonic() + PATIENCE;
+    while (heard < 6 && clock_monotonic() < until)
+        event_base_loop(bench->base, EVLOOP_ONCE);
+    wire_socket_free(&tcp_pull, 0);
+    assert_int_equal(heard, 6);
+    assert_int_equal(n_sources, 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -282,6 +323,7 @@ int main(void)
         windrow_test(test_topics),
         windrow_test(test_parts_are_no_message),
         windrow_test(test_places),
+        windrow_test(test_sources),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
