@@ -97,6 +97,8 @@ static void leave(struct budget *budget, struct user *user)
         return;
     TRANSITION("member", true, false);
     user->member = user->fresh = false;
+    if (user->order.at)
+        heap_remove(&budget->ready, &user->order);
     budget->n_members--;
     budget->dirty = true;
 }
@@ -142,16 +144,37 @@ struct budget *budgets_full(const struct master_core *core,
 
 struct node *budgets_least_loaded(const struct budget *budget)
 {
-    struct node *least_loaded = NULL;
-    const struct user *user;
-    DL_FOREACH (budget->users, user) {
-        struct node *node = user->node;
-        if (!user->member || !node->order.at)
-            continue;
-        if (!least_loaded || node->n_keys < least_loaded->n_keys)
-            least_loaded = node;
+    struct heap_item *item = heap_first(&budget->ready);
+    return item ? CONTAINER_OF(item, struct user, order)->node : NULL;
+}
+
+static bool least_held(const struct heap_item *a, const struct heap_item *b)
+{
+    return nodes_before(CONTAINER_OF(a, struct user, order)->node,
+                        CONTAINER_OF(b, struct user, order)->node);
+}
+
+bool budgets_reserve(struct master_core *core, size_t n_nodes)
+{
+    for (size_t i = 0; i < core->n_budgets; i++)
+        if (!heap_reserve(&core->budgets[i].ready, n_nodes))
+            return false;
+    return true;
+}
+
+void budgets_refresh(struct master_core *core, struct node *node)
+{
+    for (size_t i = 0; i < core->n_budgets; i++) {
+        struct heap *ready = &core->budgets[i].ready;
+        struct user *user = &node->users[i];
+        bool is_ready = user->member && node->order.at;
+        if (is_ready && user->order.at)
+            heap_moved(ready, &user->order);
+        else if (is_ready)
+            heap_push(ready, &user->order);
+        else if (user->order.at)
+            heap_remove(ready, &user->order);
     }
-    return least_loaded;
 }
 
 /* ---- what is in force ---- */
@@ -336,6 +359,7 @@ bool budgets_init(struct master_core *core)
             .rate = request->rate > 0 ? request->rate : 0,
             .max_in_flight =
                 request->max_in_flight > 0 ? request->max_in_flight : 0,
+            .ready.before = least_held,
             .divided_at = core->now - BUDGET_EVERY,
         };
         struct budget *budget = &core->budgets[core->n_budgets - 1];
@@ -348,6 +372,8 @@ bool budgets_init(struct master_core *core)
 
 void budgets_fini(struct master_core *core)
 {
+    for (size_t i = 0; i < core->n_budgets; i++)
+        heap_free(&core->budgets[i].ready);
     free(core->budget_of);
     free(core->budgets);
 }
@@ -362,12 +388,15 @@ void budgets_check(const struct master_core *core)
         DL_FOREACH (budget->users, user) {
             CHECK(user->listed && user->n_batches >= 0);
             CHECK(user->member || user->n_batches == 0);
+            CHECK((user->order.at != 0) ==
+                  (user->member && user->node->order.at));
             CHECK(user->spent.rate >= user->last.rate);
             CHECK(user->spent.in_flight >= user->last.in_flight);
             n_members += user->member;
             sum.rate += user->spent.rate;
             sum.in_flight += user->spent.in_flight;
         }
+        heap_check(&budget->ready);
         CHECK(n_members == budget->n_members);
         CHECK(sum.rate <= budget->ceiling * (1 + RATE_PART_MIN));
         CHECK(budget->rate <= budget->ceiling);

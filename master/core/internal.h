@@ -145,6 +145,7 @@ struct user {
     int64_t steady_from; /* the first share that said so */
     struct grant spent;  /* the most that may be in force */
     bool listed;         /* in budget->users: member or spent */
+    struct heap_item order; /* in budget->ready */
     struct user *prev, *next;
 };
 
@@ -183,6 +184,8 @@ struct budget {
     usec_t adapted_at, halved_at;
     int max_in_flight;  /* 0: none */
     struct user *users; /* in the order in which they became members */
+    struct heap ready;  /* members that may be given something; least held
+                           first */
     int n_members;
     bool dirty; /* to be divided anew */
     usec_t divided_at;
@@ -298,6 +301,8 @@ void nodes_exited(struct master_core *core, const char *name, bool crashed);
 void nodes_turn(struct master_core *core); /* buries the silent */
 /* Its place among those that may be given something, after any change. */
 void nodes_refresh(struct master_core *core, struct node *node);
+/* Of two that may be given something: whether `a` is to get it. */
+bool nodes_before(const struct node *a, const struct node *b);
 bool nodes_here(const struct node *node); /* WELCOMED or ALIVE */
 void nodes_refuse(struct master_core *core, struct node *node,
                   const char *reason);
@@ -381,6 +386,11 @@ void budgets_held(struct master_core *core, struct node *node, int worker,
 /* The worker's budget, if it is too small for this node to have a part too. */
 struct budget *budgets_full(const struct master_core *core,
                             const struct node *node, int worker);
+/* Room for one node more; false where memory is out. */
+MUSTCHECK
+bool budgets_reserve(struct master_core *core, size_t n_nodes);
+/* The node's place among the members that may be given something. */
+void budgets_refresh(struct master_core *core, struct node *node);
 /* Of those that have a part of it and may be given something, or NULL. */
 struct node *budgets_least_loaded(const struct budget *budget);
 void budgets_acked(struct master_core *core, struct node *node,

@@ -31,13 +31,15 @@ bool nodes_here(const struct node *node)
     return node->state == NODE_WELCOMED || node->state == NODE_ALIVE;
 }
 
+bool nodes_before(const struct node *a, const struct node *b)
+{
+    return a->n_keys != b->n_keys ? a->n_keys < b->n_keys : a->turn < b->turn;
+}
+
 static bool least_held(const struct heap_item *a, const struct heap_item *b)
 {
-    const struct node *first = CONTAINER_OF(a, struct node, order);
-    const struct node *second = CONTAINER_OF(b, struct node, order);
-    if (first->n_keys != second->n_keys)
-        return first->n_keys < second->n_keys;
-    return first->turn < second->turn;
+    return nodes_before(CONTAINER_OF(a, struct node, order),
+                        CONTAINER_OF(b, struct node, order));
 }
 
 void nodes_refresh(struct master_core *core, struct node *node)
@@ -53,6 +55,7 @@ void nodes_refresh(struct master_core *core, struct node *node)
         heap_push(&core->ready, &node->order);
     else if (node->order.at)
         heap_remove(&core->ready, &node->order);
+    budgets_refresh(core, node);
 }
 
 static bool may_become(enum node_state from, enum node_state to)
@@ -211,7 +214,7 @@ static bool has_room(struct master_core *core)
             return false;
         core->nodes = nodes;
     }
-    return heap_reserve(&core->ready, n + 1);
+    return heap_reserve(&core->ready, n + 1) && budgets_reserve(core, n + 1);
 }
 
 static struct node *node_new(struct master_core *core, const char *name)
@@ -348,17 +351,23 @@ static void take_named(struct master_core *core, struct node *node,
 }
 
 /* What it does not hold, it lost, or closed without our hearing of it. A task
- * may still be under way to it. */
+ * may still be under way to it. Perhaps it never heard of the socket that the
+ * task went into: so it is welcomed once more. */
 static void take_unnamed(struct master_core *core, struct node *node)
 {
     struct holder *holder, *next;
+    bool lost = false;
     DL_FOREACH_SAFE (node->holders, holder, next) {
         if (holder->beat == node->beat ||
             holder->since + 2 * core->config.heartbeat > core->now)
             continue;
-        if (++holder->unnamed >= 2)
+        if (++holder->unnamed >= 2) {
             batches_take_back(core, holder->batch, node);
+            lost = true;
+        }
     }
+    if (lost)
+        say_welcome(core, node);
 }
 
 static void take_heartbeat(struct master_core *core, struct node *node,

@@ -238,7 +238,8 @@ static void test_pings(void **state)
 
 /* ---- what heartbeats name ---- */
 
-/* A batch that two heartbeats in a row do not name is looked up. */
+/* A batch that two heartbeats in a row do not name is looked up; and its node is
+ * told its socket again, since it may never have heard of it. */
 static void test_lost_task(void **state)
 {
     (void)state;
@@ -251,7 +252,7 @@ static void test_lost_task(void **state)
     beat("a");
     expect_nothing();
     live(SECONDS(1));
-    expect("LOOK 1");
+    expect("WELCOME a/1\nLOOK 1");
     looked("1");
     expect("TASK a 1 work");
 }
