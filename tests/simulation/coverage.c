@@ -127,7 +127,7 @@ static void print_count(uint32_t n, bool possible)
         printf(" %uk |", n / 1000);
 }
 
-static void print_table(const struct outcome *sum)
+void coverage_print_table(const struct outcome *sum)
 {
     printf("| | |");
     for (int c = 0; c < CAUSE_COUNT; c++)
@@ -150,27 +150,24 @@ static void print_table(const struct outcome *sum)
                    move_at(i)->why);
 }
 
-size_t coverage_print(const struct outcome *sum, bool table)
+int coverage_sum_up(const struct outcome *sum, bool names)
 {
-    size_t reached = 0, possible = 0, wrong = 0;
-    if (table)
-        print_table(sum);
+    int reached = 0, possible = 0;
+    bool wrong = false;
     for (size_t i = 0; i < n_moves(); i++)
         for (int c = 0; c < CAUSE_COUNT; c++) {
             const struct move *move = move_at(i);
-            bool there = sum->coverage[i][c] > 0;
-            possible += can_be(move, c);
-            reached += can_be(move, c) && there;
-            if (there == can_be(move, c))
-                continue;
-            if (there || can_be(move, c)) {
-                wrong += can_be(move, c) || there;
+            bool can = can_be(move, c), there = sum->coverage[i][c] > 0;
+            possible += can;
+            reached += can && there;
+            wrong = wrong || (there && !can);
+            if ((there && !can) || (can && !there && names))
                 printf("coverage: %s, %s, after %s: %s\n", move->machine,
                        move->text, cause_name((enum cause)c),
                        there ? "was said to be impossible" : "not reached");
-            }
         }
-    printf("\ncoverage: %zu of %zu pairs (%zu moves, %d causes)\n", reached,
-           possible, n_moves(), CAUSE_COUNT);
-    return wrong;
+    printf("coverage: %d of %d pairs of a move (%zu) and a fault (%d) just "
+           "before it\n",
+           reached, possible, n_moves(), CAUSE_COUNT);
+    return wrong ? 0 : reached;
 }

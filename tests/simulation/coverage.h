@@ -64,8 +64,10 @@ void coverage_watch(bool on);
 void coverage_cause(enum cause cause);
 void coverage_ledger(const char *answer);
 
-/* The table in Markdown. With `ask`, pairs that can be and were not reached
- * are named; how many there are is returned. */
-size_t coverage_print(const struct outcome *sum, bool table);
+/* In Markdown. */
+void coverage_print_table(const struct outcome *sum);
+/* Prints how many pairs were reached, and returns it; 0 where one was reached
+ * that can't be. With `names`, those that were not are named. */
+int coverage_sum_up(const struct outcome *sum, bool names);
 
 #endif

@@ -5,6 +5,7 @@
  *       [--jobs N] [--failures N]                   in so many processes; until
  *                                                   one has so many that fail
  *       [--coverage]                                and the table of moves
+ *       [--pairs N]                                 with so many pairs reached
  *   test_simulation --seed SEED [--verbose]         one, with its history
  *       [--nodes N] [--keys N] [--without MASK]     changed, for all seeds
  *       [--plant no-closing-rule|no-takeover]       with a rule broken
@@ -12,9 +13,9 @@
  *   test_simulation --scale [--nodes N] [--keys N]  the master's core, measured
  *       [--batch N] [--rate N] [--in-flight N]
  *
- * Exit status 1 where a rule broke, or with --coverage a pair that can be was
- * not reached. Of the seeds that fail the first is shortened: its shortest form
- * is printed with the command that replays it and the end of its history.
+ * Exit status 1 where a rule broke, or fewer pairs were reached. Of the seeds
+ * that fail the first is shortened: its shortest form is printed with the
+ * command that replays it and the end of its history.
  */
 #include <getopt.h>
 #include <inttypes.h>
@@ -36,7 +37,8 @@ struct options {
     bool verbose;
     bool one;
     bool no_shortening;
-    bool coverage;
+    bool coverage; /* print the table, */
+    int pairs;     /* and want so many pairs of it */
     int jobs, failures;
     bool large;
     int batch_keys, rate, in_flight; /* with it */
@@ -137,9 +139,12 @@ static int run_many(const struct options *options)
         report_failure(options, result.failing[i].seed,
                        &result.failing[i].outcome, i == 0);
     print_summary(result.seeds, result.n_failing, &result.sum, began);
-    if (options->coverage && coverage_print(&result.sum, true))
-        return 1;
-    return result.n_failing ? 1 : 0;
+    if (options->coverage)
+        coverage_print_table(&result.sum);
+    int pairs = coverage_sum_up(&result.sum, options->coverage);
+    if (pairs < options->pairs)
+        printf("coverage: %d pairs are wanted\n", options->pairs);
+    return result.n_failing || pairs < options->pairs ? 1 : 0;
 }
 
 /* In this process, for a debugger. */
@@ -195,6 +200,7 @@ static int read_options(int argc, char **argv, struct options *ret)
         {"verbose", no_argument, NULL, 'v'},
         {"no-shortening", no_argument, NULL, 'q'},
         {"coverage", no_argument, NULL, 'c'},
+        {"pairs", required_argument, NULL, 'P'},
         {"jobs", required_argument, NULL, 'j'},
         {"failures", required_argument, NULL, 'm'},
         {NULL, 0, NULL, 0}};
@@ -232,6 +238,9 @@ static int read_options(int argc, char **argv, struct options *ret)
             int *number = option == 'r' ? &ret->rate : &ret->in_flight;
             if (!(*number = read_number(optarg, INT_MAX)))
                 return -1;
+        } else if (option == 'P') {
+            if (!(ret->pairs = read_number(optarg, INT_MAX)))
+                return -1;
         } else if (option == 'c') {
             ret->coverage = true;
         } else if (option == 'q') {
@@ -260,7 +269,7 @@ int main(int argc, char **argv)
             "usage: %s [--seeds N] [--first SEED] [--seed SEED] [--jobs N] "
             "[--failures N] "
             "[--nodes N] [--keys N] [--without MASK] [--plant RULE] "
-            "[--no-shortening] [--coverage] [--verbose]\n"
+            "[--no-shortening] [--coverage] [--pairs N] [--verbose]\n"
             "       %s --scale [--nodes N] [--keys N] [--batch N] [--rate N] "
             "[--in-flight N]\n"
             "N nodes: up to %d; N keys: up to %d; more with --scale\n",
