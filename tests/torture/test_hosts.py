@@ -76,6 +76,8 @@ def wrong_clock():
 
 # What it costs to be far: the same job, next to the master and far from it.
 def test_three_nodes_far_away(torture, far, network, postgres):  # noqa: F811
+    if not torture.full:
+        pytest.skip("the long form: figures of far hosts")
     there = far(1000)
     for number in range(3):
         host = network.host(f"node {number}")
@@ -93,7 +95,7 @@ def test_three_nodes_far_away(torture, far, network, postgres):  # noqa: F811
 # All at once: loss and delay for all, one host cut off for a while, one with
 # a clock that is an hour ahead, one behind an address translation.
 def test_hosts_apart(torture, far, network, postgres, tmp_path):  # noqa: F811
-    seconds = 30 if torture.full else 6
+    seconds = 30 if torture.full else 5
     there = far(20 * (seconds + 4), rate="20/s")
     cut, clock, router = (network.host(name)
                           for name in ("cut", "clock", "router"))
@@ -127,6 +129,8 @@ def test_hosts_apart(torture, far, network, postgres, tmp_path):  # noqa: F811
 # A clock that is wrong shows in the times of what it fetched, and nowhere
 # else: leases and shares go by clocks that only run.
 def test_only_times_are_wrong(torture, far, network, postgres):  # noqa: F811
+    if not torture.full:
+        pytest.skip("the long form: only a wrong clock")
     there = far(200)
     well, clock = network.host("well"), network.host("clock")
     there.node(well, "well")

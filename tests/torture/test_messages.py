@@ -10,6 +10,7 @@ import time
 import pytest
 
 import harness
+from halves import one_store_in_the_short_form  # noqa: F401
 from harness import PATIENCE, until
 
 zmq = pytest.importorskip("zmq")
@@ -226,3 +227,22 @@ def test_stolen_tasks(torture, store, between, origin, pipeline, start):
     assert stolen["stolen"] > 3
     torture.row("tasks that never arrive, one in four", store=store, keys=300,
                 tried=stolen["stolen"])
+
+
+def test_a_node_with_another_database(torture, store, between, origin,
+                                      pipeline, start, tmp_path):
+    """A real node whose DATABASE_URL is another one is refused, says so, and
+    has stored nothing there."""
+    middle = between()
+    run = run_through(middle, origin, pipeline, start, store, 300,
+                      latency="100ms")
+    until(lambda: (middle.folder / "place").exists(), "the master's place")
+    other = harness.SqliteStore(tmp_path / "other.db")
+    node = start("--connect", (middle.folder / "place").read_text(), "--name",
+                 "astray", env={"DATABASE_URL": other.url},
+                 program=harness.BUILD / "windrow-node").wait(20)
+    assert node.status == 4 and "database" in node.err, node
+    assert other.count() == 0
+    result = run.wait(60)
+    assert result.status == 0, result
+    torture.row("a node with another database", store=store, keys=300)

@@ -10,6 +10,7 @@ import pytest
 import harness
 import hosts
 from hosts import lone_host  # noqa: F401
+from halves import one_store_in_the_short_form  # noqa: F401
 from harness import until
 
 HERE = harness.pathlib.Path(__file__).resolve().parent

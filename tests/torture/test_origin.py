@@ -12,6 +12,7 @@ import pytest
 
 import faults
 import harness
+from halves import one_store_in_the_short_form  # noqa: F401
 from harness import PATIENCE, until
 
 TIMEOUT = 1.0 * PATIENCE
