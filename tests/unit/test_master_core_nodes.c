@@ -252,7 +252,7 @@ static void test_lost_task(void **state)
     beat("a");
     expect_nothing();
     live(SECONDS(1));
-    expect("WELCOME a/1\nLOOK 1");
+    expect("WELCOME a/1", "LOOK 1");
     looked("1");
     expect("TASK a 1 work");
 }
