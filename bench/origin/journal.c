@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "pace.h"
 #include "text.h"
 
 #define uthash_fatal(text) check_failed(__FILE__, __LINE__, __func__, text)
@@ -29,7 +30,7 @@ struct journal {
     uint64_t connections_open;
     uint64_t in_flight;
     uint64_t in_flight_max;
-    uint64_t second_count;
+    struct pace pace;
     uint64_t second_max;
     usec_t first;
     usec_t last;
@@ -107,11 +108,11 @@ static void count_second(struct journal *journal, usec_t now)
 {
     if (!journal->requests)
         journal->first = now;
-    if (now / USEC_PER_SEC != journal->last / USEC_PER_SEC)
-        journal->second_count = 0;
     journal->last = now;
-    if (++journal->second_count > journal->second_max)
-        journal->second_max = journal->second_count;
+    pace_add(&journal->pace, now);
+    uint64_t count = pace_count(&journal->pace, now);
+    if (count > journal->second_max)
+        journal->second_max = count;
 }
 
 uint64_t journal_begin(struct journal *journal, const char *key, usec_t now)

@@ -48,7 +48,7 @@ void journal_end(struct journal *journal);
 
 /* Appends one JSON object: requests, injected (by kind), keys_dropped,
  * in_flight, in_flight_max, connections (since the reset), connections_open,
- * second_max (requests in the busiest second of the clock), seconds (from the
+ * second_max (the most requests within any one second), seconds (from the
  * first to the last request) and, if asked, keys:
  * {"AAPL":{"asked":2,"injected":["503",null]}}. */
 void journal_print(const struct journal *journal, bool keys, struct buffer *to);

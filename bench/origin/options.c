@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pace.h"
 #include "symbols.h"
 
 #define DURATION_MAX (24 * 3600 * USEC_PER_SEC)
@@ -36,6 +37,8 @@
     X(REDIRECT_URL, "redirect-url", "URL",                                     \
       "where redirect-away leads (http://10.255.255.1)")                       \
     X(REDIRECT_HOPS, "redirect-hops", "N", "length of redirect-chain (3)")     \
+    X(BEARS, "bears", "N",                                                     \
+      "429 to a symbol beyond N within a second (0: none)")                    \
     X(SLOW, "slow", "TIME", "what the fault slow adds (12s)")                  \
     X(DRIP, "drip-interval", "TIME", "between two bytes of drip (100ms)")      \
     X(HUGE, "huge-bytes", "N", "length of the fault huge (100000000)")         \
@@ -159,6 +162,9 @@ static int take_amount(struct options *options, int id, const char *name,
         break;
     case OPTION_HUGE:
         parse_number(name, text, INT64_MAX, &options->huge_bytes, err);
+        break;
+    case OPTION_BEARS:
+        parse_number(name, text, PACE_MAX, &options->bears, err);
         break;
     case OPTION_REDIRECT_HOPS:
         parse_number(name, text, UINT32_MAX, &options->redirect_hops, err);

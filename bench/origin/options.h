@@ -25,6 +25,7 @@ struct options {
     usec_t drip_interval;
     uint64_t seed;
     uint64_t huge_bytes;
+    uint64_t bears;           /* requests a second; 0: any number */
     const char *retry_after;  /* what stands in the header */
     const char *redirect_url; /* without a path */
     uint64_t redirect_hops;

@@ -12,6 +12,7 @@
 
 #include "lists.h"
 #include "odd.h"
+#include "pace.h"
 #include "quotes.h"
 #include "replay.h"
 #include "route.h"
@@ -34,6 +35,7 @@ struct site {
     struct lists *lists;
     struct replay *replay; /* NULL: all answers are made */
     struct journal *journal;
+    struct pace borne;   /* requests that were not too many */
     struct buffer body;  /* of the answer at hand */
     struct buffer extra; /* of the answer at hand */
     struct odd odd;      /* of the answer at hand, and what it keeps */
@@ -153,6 +155,15 @@ static uint64_t hop_of(const char *target)
     return hop ? strtoull(hop + strlen("?hop="), NULL, 10) : 0;
 }
 
+/* Those that it refuses are no burden. */
+static bool bears(struct site *site, usec_t now)
+{
+    if (pace_count(&site->borne, now) >= site->options->bears)
+        return false;
+    pace_add(&site->borne, now);
+    return true;
+}
+
 void site_begin(struct site *site, const struct http_request *request,
                 usec_t now, struct visit *visit)
 {
@@ -176,6 +187,8 @@ void site_begin(struct site *site, const struct http_request *request,
     } else {
         visit->fault = faults_pick(site->options->faults, site->options->seed,
                                    visit->key, nth, is_symbol);
+        if (is_symbol && site->options->bears && !bears(site, now))
+            visit->fault = FAULT_429;
         if (visit->fault == FAULT_REDIRECT &&
             route_query_has(request->target, "r=1"))
             visit->fault = FAULT_NONE;
