@@ -32,10 +32,12 @@
 #include "wire/message.h"
 
 #define MASTER_NODES_MAX 16384
-#define MASTER_WINDOW_MIN 64       /* pending batches kept at hand, at least, */
-#define MASTER_WINDOW_PER_NODE 4   /* and for each node */
-#define MASTER_PAGE 256            /* batches read from the ledger at once */
-#define MASTER_LOOK_MAX 256        /* batches asked for at once */
+#define MASTER_WINDOW_MIN 64     /* pending batches kept at hand, at least, */
+#define MASTER_WINDOW_PER_NODE 4 /* and for each node */
+#define MASTER_PAGE 256          /* batches read from the ledger at once */
+#define MASTER_LOOK_MAX 256      /* batches asked for at once */
+#define MASTER_DELAY_MAX                                                       \
+    (3600 * USEC_PER_SEC) /* of a batch not due yet: backoff_max's limit */
 #define MASTER_GATHER USEC_PER_SEC /* keys wait so long for expected nodes */
 
 struct master_core;

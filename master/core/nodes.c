@@ -7,6 +7,10 @@
  * forgotten: perhaps only the network was parted, and its next heartbeat or
  * hello brings it back with what it holds.
  *
+ * Of one that is gone any hello is taken, one with a lower incarnation too:
+ * incarnations come from the wall clock, which may have been set back. A late
+ * one of a dead process costs a socket for a lease, since no heartbeat follows.
+ *
  * Nodes that were welcomed are in `listening`, the one not heard for longest
  * first, so that finding the silent ones costs nothing while there are none.
  * If the master itself stood still, nobody is silent until a lease after.
@@ -308,9 +312,9 @@ static void take_hello(struct master_core *core, const struct message *message)
     struct node *node = nodes_find(core, message->node);
     char reason[ERROR_TEXT_BYTES];
     if (core->phase != PHASE_RUNNING ||
-        (node && message->incarnation < node->incarnation))
+        (node && message->incarnation < node->incarnation && nodes_here(node)))
         return;
-    bool newer = !node || message->incarnation > node->incarnation;
+    bool newer = !node || message->incarnation != node->incarnation;
     if (node && newer && node->state != NODE_REFUSED)
         node_end(core, node, NODE_LEFT, true);
     if (is_unfit(core, hello, node, reason)) {

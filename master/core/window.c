@@ -163,6 +163,8 @@ static bool is_for_later(struct master_core *core, const struct batch *batch,
 static void take_open(struct master_core *core, struct batch *batch,
                       struct batch_row *row)
 {
+    if (row->delay > MASTER_DELAY_MAX) /* the ledger's clock was set back */
+        row->delay = MASTER_DELAY_MAX;
     if (row->worker < 0 ||
         (size_t)row->worker >= core->config.pipeline->n_workers) {
         batches_forget(core, batch);

@@ -29,6 +29,9 @@
 #define LEDGER_VERSION 2   /* 1 had no names of runs: it is brought up to 2 */
 #define LEDGER_ID_BYTES 33 /* 32 hexadecimal digits and a NUL */
 #define LEDGER_PAGE_MAX 1024
+#define LEDGER_LEASE_MAX                                                       \
+    (10 * 60 * USEC_PER_SEC) /* of WINDROW_MASTER_LEASE. One that seems to     \
+                                last longer is void: the clock was set back */
 
 enum run_state {
     RUN_OPEN,        /* being worked on, or resumable */

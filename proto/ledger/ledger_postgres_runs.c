@@ -189,6 +189,14 @@ int pg_run_commit(struct ledger *ledger, struct error *err)
     return 0;
 }
 
+/* A run that nobody owns: its lease is over, or has an end that none can. */
+static const char take_sql[] =
+    "UPDATE windrow_runs SET epoch = epoch + 1, owner = $2,"
+    " lease_until = " LEASE_SQL(
+        3) " WHERE run = $1::bigint AND state = 'open'"
+           " AND coalesce(lease_until <= clock_timestamp()"
+           " OR lease_until > " LEASE_SQL(4) ", true) RETURNING run";
+
 int pg_run_take(struct ledger *ledger, int64_t run, const char *owner,
                 usec_t lease, bool *ret_taken, struct error *err)
 {
@@ -197,17 +205,11 @@ int pg_run_take(struct ledger *ledger, int64_t run, const char *owner,
     pg_arg_int(&args, run);
     pg_arg_text(&args, slice_of(owner));
     pg_arg_int(&args, lease);
+    pg_arg_int(&args, LEDGER_LEASE_MAX);
     AUTO_RESULT *result = NULL;
     int rc = pg_ready(pg, err);
     if (rc == 0)
-        rc = pg_query(
-            pg,
-            "UPDATE windrow_runs SET epoch = epoch + 1, owner = $2,"
-            " lease_until = " LEASE_SQL(
-                3) " WHERE run = $1::bigint AND state = 'open'"
-                   " AND coalesce(lease_until <= clock_timestamp(), true)"
-                   " RETURNING run",
-            &args, &result, err);
+        rc = pg_query(pg, take_sql, &args, &result, err);
     if (rc == 0)
         *ret_taken = PQntuples(result) == 1;
     return rc;

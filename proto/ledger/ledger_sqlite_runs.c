@@ -124,9 +124,10 @@ int lite_run_take(struct ledger *ledger, int64_t run, const char *owner,
     AUTO_STATEMENT *statement = NULL;
     int rc = lite_prepare(lite,
                           "UPDATE windrow_runs SET epoch = epoch + 1,"
-                          " owner = ?, lease_until = ? WHERE run = ?"
+                          " owner = ?1, lease_until = ?2 WHERE run = ?3"
                           " AND state = 'open'"
-                          " AND coalesce(lease_until, 0) <= ?",
+                          " AND coalesce(lease_until, 0)"
+                          " NOT BETWEEN ?4 + 1 AND ?5",
                           &statement, err);
     if (rc)
         return rc;
@@ -135,6 +136,7 @@ int lite_run_take(struct ledger *ledger, int64_t run, const char *owner,
     sqlite3_bind_int64(statement, 2, now + lease);
     sqlite3_bind_int64(statement, 3, run);
     sqlite3_bind_int64(statement, 4, now);
+    sqlite3_bind_int64(statement, 5, now + LEDGER_LEASE_MAX);
     rc = lite_run(lite, statement, err);
     if (rc == 0)
         *ret_taken = sqlite3_changes(lite->db) == 1;

@@ -106,10 +106,11 @@ static bool join(struct offload *offload, usec_t patience)
 {
     if (patience == USEC_NEVER)
         return pthread_join(offload->thread, NULL) == 0;
-    usec_t until = clock_wall() + patience;
+    usec_t until = clock_monotonic() + patience;
     const struct timespec when = {until / USEC_PER_SEC,
                                   until % USEC_PER_SEC * 1000};
-    return pthread_timedjoin_np(offload->thread, NULL, &when) == 0;
+    return pthread_clockjoin_np(offload->thread, NULL, CLOCK_MONOTONIC,
+                                &when) == 0;
 }
 
 bool offload_free(struct offload **ptr, usec_t patience)

@@ -576,6 +576,22 @@ static void test_many_holds(void **state)
     expect("HOLD * @1 h0:80 1000 ms");
 }
 
+/* The wall clock, from which incarnations come, may have been set back: of a
+ * node that is gone, a lower one is taken; of one that is here, it is old. */
+static void test_clock_set_back(void **state)
+{
+    (void)state;
+    begin();
+    hello("a", 9);
+    beat("a");
+    expect("OPEN a", "WELCOME a/9");
+    hello("a", 5);
+    expect_nothing();
+    exited("a", false);
+    hello("a", 5);
+    expect("CLOSE a", "OPEN a", "WELCOME a/5");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_teardown(name, end_test)
@@ -608,6 +624,7 @@ int main(void)
         TEST(test_holds),
         TEST(test_holds_are_remembered),
         TEST(test_many_holds),
+        TEST(test_clock_set_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
