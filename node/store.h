@@ -25,6 +25,8 @@
 #define STORE_RETRY_MAX (5 * USEC_PER_SEC)    /* up to this */
 #define STORE_PIPELINE_MAX 8 /* closings sent on one connection, unanswered */
 #define STORE_CONNECTIONS_MAX 64
+/* How often a connection that says nothing is looked at. */
+#define STORE_SILENCE (15 * USEC_PER_SEC)
 
 struct store;
 

@@ -51,6 +51,7 @@ struct connection {
     short watching;
     struct unit *units; /* sent, the oldest first */
     size_t n_units;
+    usec_t since;        /* the oldest unit is the oldest */
     struct event *again; /* reconnect after a pause */
     usec_t pause;
 };
@@ -188,11 +189,15 @@ static void settle(struct store_postgres *store, struct unit *unit)
 
 /* ---- a connection's answers ---- */
 
-static void connection_lost(struct connection *connection)
+/* `why` NULL: libpq knows. */
+static void connection_lost(struct connection *connection, const char *why)
 {
     struct store_postgres *store = connection->store;
     struct error err = ERROR_NONE;
-    ledger_postgres_error(connection->pq, NULL, &err);
+    if (why)
+        error_set(&err, ERR_DATABASE_AWAY, "%s", why);
+    else
+        ledger_postgres_error(connection->pq, NULL, &err);
     if (connection->ready)
         event_free(connection->ready); /* before its descriptor goes */
     connection->ready = NULL;
@@ -220,6 +225,7 @@ static void take_result(struct connection *connection, PGresult *result)
         PQclear(result);
         DL_DELETE(connection->units, unit);
         connection->n_units--;
+        connection->since = clock_monotonic();
         CRASH_POINT("postgres_after_commit_before_answer");
         settle(connection->store, unit);
         return;
@@ -257,8 +263,13 @@ static void on_connection_ready(evutil_socket_t fd, short what, void *context)
     turn_enter();
     struct connection *connection = context;
     CHECK(connection->state == CONNECTION_READY);
+    if ((what & EV_TIMEOUT) && connection->units &&
+        clock_monotonic() - connection->since > LEDGER_ANSWER_MAX) {
+        connection_lost(connection, "it gives no answer");
+        return;
+    }
     if ((what & EV_READ) && !PQconsumeInput(connection->pq)) {
-        connection_lost(connection);
+        connection_lost(connection, NULL);
         return;
     }
     /* A NULL ends a command's results; with no unit left nothing follows. */
@@ -270,7 +281,7 @@ static void on_connection_ready(evutil_socket_t fd, short what, void *context)
             break;
     }
     if (PQstatus(connection->pq) == CONNECTION_BAD || !flush(connection)) {
-        connection_lost(connection);
+        connection_lost(connection, NULL);
         return;
     }
     dispatch(connection->store);
@@ -286,7 +297,8 @@ static void watch(struct connection *connection, short wanted)
         connection->store->base, PQsocket(connection->pq),
         (short)(wanted | EV_PERSIST), on_connection_ready, connection);
     connection->watching = wanted;
-    if (!connection->ready || event_add(connection->ready, NULL))
+    const struct timeval silence = {STORE_SILENCE / USEC_PER_SEC, 0};
+    if (!connection->ready || event_add(connection->ready, &silence))
         connection->watching = 0; /* the next flush tries again */
 }
 
@@ -334,7 +346,8 @@ static void send_unit(struct connection *connection, struct unit *unit)
     struct store_postgres *store = connection->store;
     struct error err = ERROR_NONE;
     DL_APPEND(connection->units, unit);
-    connection->n_units++;
+    if (connection->n_units++ == 0)
+        connection->since = clock_monotonic();
     bool sent = ledger_postgres_send_settings(connection->pq) &&
                 (unit->ask ? send_ask(connection, unit)
                            : send_closing(connection, unit, &err));
@@ -342,7 +355,7 @@ static void send_unit(struct connection *connection, struct unit *unit)
         CRASH_POINT("postgres_in_close");
         return;
     }
-    connection_lost(connection);
+    connection_lost(connection, NULL);
     if (err.code != ERR_NONE && error_code_kind(err.code) != ERROR_RETRY)
         give_up(store, err.text);
 }

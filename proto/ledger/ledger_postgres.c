@@ -6,6 +6,7 @@
  * anew (pg_ready). Between run_begin and run_commit nothing reconnects, since
  * the transaction died with its connection.
  */
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -202,13 +203,30 @@ static bool is_good(const PGresult *result)
     return status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK;
 }
 
+/* Whether PQgetResult() would not wait, before `until`. */
+static bool comes_in_time(PGconn *connection, usec_t until)
+{
+    while (PQisBusy(connection)) {
+        usec_t left = until - clock_monotonic();
+        struct pollfd wait = {.fd = PQsocket(connection), .events = POLLIN};
+        if (left <= 0)
+            return false;
+        if (poll(&wait, 1, (int)(left / USEC_PER_MSEC) + 1) > 0 &&
+            !PQconsumeInput(connection))
+            return true; /* with what went wrong */
+    }
+    return true;
+}
+
 /* The answer to the last statement before the Sync, or the first failure;
- * NULL where the connection broke without a word. */
+ * PGRES_PIPELINE_ABORTED where the connection broke without a word. */
 static PGresult *last_answer(PGconn *connection)
 {
     PGresult *answer = NULL;
     size_t n_nulls = 0; /* one stands between two statements' answers */
-    while (n_nulls < 2 && PQstatus(connection) == CONNECTION_OK) {
+    usec_t until = clock_monotonic() + LEDGER_ANSWER_MAX;
+    while (n_nulls < 2 && PQstatus(connection) == CONNECTION_OK &&
+           comes_in_time(connection, until)) {
         PGresult *result = PQgetResult(connection);
         n_nulls = result ? 0 : n_nulls + 1;
         if (PQresultStatus(result) == PGRES_PIPELINE_SYNC) {
@@ -224,8 +242,8 @@ static PGresult *last_answer(PGconn *connection)
     }
     if (!is_good(answer))
         return answer;
-    PQclear(answer); /* what was not synced was not committed */
-    return NULL;
+    PQclear(answer); /* what was not synced may not be committed */
+    return PQmakeEmptyPGresult(connection, PGRES_PIPELINE_ABORTED);
 }
 
 /* One statement, and its settings before it, as a transaction. What fails
@@ -241,8 +259,7 @@ static PGresult *transact(PGconn *connection, const char *sql, int n,
         !PQpipelineSync(connection))
         return NULL;
     PGresult *answer = last_answer(connection);
-    if (answer)
-        PQexitPipelineMode(connection);
+    PQexitPipelineMode(connection);
     return answer;
 }
 

@@ -24,6 +24,9 @@
 #include "pipeline/pipeline.h"
 
 #define CLOSE_PARAMS_MAX 600
+/* A server that gives no answer for so long stands still: its own limit of
+ * time for a statement is a minute. */
+#define LEDGER_ANSWER_MAX (75 * USEC_PER_SEC)
 #define CLOSE_BYTES_MAX (256 * 1024 * 1024) /* a message must be below 1 GB */
 
 /* Connects, blocking: what the URL leaves open (time-outs, keepalives) is
