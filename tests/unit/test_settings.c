@@ -507,6 +507,24 @@ static void test_documents_are_up_to_date(void **state)
     assert_printed(WINDROW_SOURCE "/docs/settings.md", SETTINGS_MARKDOWN);
 }
 
+/* Help is for a terminal: names, defaults, and no line beyond 80 columns. */
+static void test_help(void **state)
+{
+    (void)state;
+    char *printed = NULL, *rest = NULL;
+    size_t len;
+    FILE *out = open_memstream(&printed, &len);
+    assert_non_null(out);
+    settings_print(out, SETTINGS_HELP);
+    fclose(out);
+    assert_non_null(strstr(printed, "\n  WINDROW_LOG_LEVEL (default info)\n"));
+    assert_non_null(strstr(printed, "  DATABASE_URL"));
+    for (char *line = strtok_r(printed, "\n", &rest); line;
+         line = strtok_r(NULL, "\n", &rest))
+        assert_true(strlen(line) <= 80);
+    free(printed);
+}
+
 /* Each default lies within its own range, and the sample is a good file. */
 static void test_defaults(void **state)
 {
@@ -558,6 +576,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_documents_are_up_to_date),
+        cmocka_unit_test(test_help),
         TEST(test_who_wins),
         TEST(test_file_notation),
         TEST(test_file_refusals),
