@@ -29,7 +29,17 @@ def load_system_fixtures():
 
 
 system = load_system_fixtures()
-pytest_configure = system.pytest_configure
+OURS = {name: value for name, value in os.environ.items()
+        if name.startswith("WINDROW_TORTURE_")}
+
+
+def pytest_configure(config):
+    """As for the system tests; but workers of xdist, which start after this,
+    must find what we were told."""
+    system.pytest_configure(config)
+    os.environ.update(OURS)
+
+
 pytest_collection_modifyitems = system.pytest_collection_modifyitems
 for name in ("starter", "origin", "pipeline", "start", "windrow", "cluster",
              "fragile", "postgres", "sqlite", "store"):
