@@ -96,7 +96,9 @@ bool settings_database_url_is_good(const char *url);
 void settings_mask_url(const char *url, struct buffer *ret);
 
 /* Values that must appear nowhere: replaces every occurrence in `text` (in
- * place) of a secret setting's value of 4 bytes and more by asterisks. */
+ * place) of a secret setting's value of 4 bytes and more by asterisks, and of
+ * any variable's whose name has TOKEN, SECRET, PASSWORD, PASSWD, API_KEY,
+ * APIKEY or CREDENTIAL in it. One that was cut is known by its first 8. */
 void settings_mask_text(const struct settings *settings, char *text);
 
 /* Parses "250ms", "30s", "10m", "2h", "1d" into microseconds (a bare number

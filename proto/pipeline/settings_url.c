@@ -8,11 +8,13 @@
 #include <ctype.h>
 #include <stdlib.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include "pipeline/settings_private.h"
 #include "pipeline/settings_table.h"
 
-#define SECRET_BYTES_MIN 4 /* shorter ones are in every other word */
+#define SECRET_BYTES_MIN 4  /* shorter ones are in every other word */
+#define SECRET_HEAD_BYTES 8 /* by which one is known that was cut short */
 
 /* The password of "scheme://user:PASSWORD@host…"; empty where none is. */
 static struct slice url_password(const char *url)
@@ -59,16 +61,22 @@ void settings_mask_url(const char *url, struct buffer *ret)
     buffer_append_text(ret, rest);
 }
 
+/* What is cut short in a message, after its beginning, is masked too. */
 static void mask_all(char *text, struct slice secret)
 {
     if (secret.len < SECRET_BYTES_MIN)
         return;
+    size_t head =
+        secret.len < SECRET_HEAD_BYTES ? secret.len : SECRET_HEAD_BYTES;
     size_t len = strlen(text);
     char *found;
-    while ((found = memmem(text, len, secret.data, secret.len))) {
-        memset(found, '*', secret.len);
-        len -= (size_t)(found - text) + secret.len;
-        text = found + secret.len;
+    while ((found = memmem(text, len, secret.data, head))) {
+        size_t n = head;
+        while (n < secret.len && found[n] && found[n] == secret.data[n])
+            n++;
+        memset(found, '*', n);
+        len -= (size_t)(found - text) + n;
+        text = found + n;
     }
 }
 
@@ -107,8 +115,33 @@ static bool names_a_file(const struct setting *setting, const char *value)
            is_file_name(value + (strncmp(value, "sqlite:", 7) ? 0 : 7));
 }
 
+/* Of a variable that is not in the table, as a pipeline may name it. */
+static bool sounds_secret(const char *name, size_t len)
+{
+    static const char *const words[] = {"TOKEN",     "SECRET",  "PASSWORD",
+                                        "PASSWD",    "API_KEY", "APIKEY",
+                                        "CREDENTIAL"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (memmem(name, len, words[i], strlen(words[i])))
+            return len < 5 || strncmp(name + len - 5, "_FILE", 5) != 0;
+    return false;
+}
+
+static void mask_variables(const struct settings *settings, char *text)
+{
+    for (char **variable = environ; *variable; variable++) {
+        size_t len = strcspn(*variable, "=");
+        if ((*variable)[len] && sounds_secret(*variable, len))
+            mask_all(text, slice_of(*variable + len + 1));
+    }
+    for (const struct setting_entry *e = settings->entries; e; e = e->next)
+        if (sounds_secret(e->name, strlen(e->name)))
+            mask_all(text, slice_of(e->value));
+}
+
 void settings_mask_text(const struct settings *settings, char *text)
 {
+    mask_variables(settings, text);
     for (size_t i = 0; i < SETTINGS_N; i++) {
         if (!settings_table[i].secret)
             continue;

@@ -394,6 +394,24 @@ def test_urls_that_lead_nowhere(windrow, url):
         raise AssertionError(f"a core dump: {pid_file}")
 
 
+@pytest.mark.parametrize("options", [
+    {"url": "htp://127.0.0.1/${API_TOKEN}"}, {"timeout": "${API_TOKEN}"},
+    {"headers": {"A b": "${API_TOKEN}"}}, {"rate": "${API_TOKEN}${API_TOKEN}"},
+    {"fields": {"price": "${API_TOKEN}"}}])
+def test_complaints_without_tokens(windrow, pipeline, sqlite, options):
+    """A mistake is told without the value of a variable that sounds secret,
+    however long."""
+    for secret in (SECRET, SECRET * 20):
+        path = pipeline(harness.pipeline(
+            harness.source("values", input_values=KEYS),
+            harness.quotes(**options),
+            harness.store()))
+        result = windrow("check", path, env={"API_TOKEN": secret, "YAHOO_URL":
+                                             "http://127.0.0.1:1"})
+        assert result.status == 2 and result.err, result
+        assert SECRET[:12] not in result.text, result
+
+
 def test_a_node_says_no_password_either(tmp_path):
     """Started by hand, where no master masks what it says."""
     for url in (f"postgresql://u:{SECRET}@127.0.0.1:1/x",

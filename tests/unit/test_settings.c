@@ -390,6 +390,25 @@ static void test_mask_url(void **state)
     assert_masked("sqlite:a@b.db", "sqlite:a@b.db");
 }
 
+/* So do values of variables that a pipeline may name, if they sound secret, in
+ * the environment or a file; and what is left of one that was cut short. */
+static void test_mask_variables(void **state)
+{
+    struct fixture *f = *state;
+    char text[] = "Bearer tokentoken, filesecret; cut: tokentok... my.file x";
+    set("A_TOKEN", "tokentoken");
+    set("A_TOKEN_FILE", "my.file");
+    set("TICKERS", "Bearer");
+    write_file(f, "MY_API_KEY=filesecret\n");
+    assert_int_equal(settings_read_file(f->settings, f->path, &f->err), 0);
+    settings_mask_text(f->settings, text);
+    assert_string_equal(
+        text, "Bearer **********, **********; cut: ********... my.file x");
+    unsetenv("A_TOKEN");
+    unsetenv("A_TOKEN_FILE");
+    unsetenv("TICKERS");
+}
+
 /* Values of secrets disappear from any text, also as a server would show
  * them, with %XX read. */
 static void test_mask_text(void **state)
@@ -592,6 +611,7 @@ int main(void)
         TEST(test_database_url_of_a_file),
         cmocka_unit_test(test_mask_url),
         TEST(test_mask_text),
+        TEST(test_mask_variables),
         TEST(test_public),
         TEST(test_check),
         TEST(test_secrets),
