@@ -1,0 +1,101 @@
+"""deploy/stack.yaml in a swarm of this machine: scaled in mid-run, and a node
+that is lost replaced."""
+import os
+import subprocess
+import uuid
+
+import pytest
+
+from engine import DEPLOY, docker, run, until
+
+
+@pytest.fixture
+def swarm(images):
+    """An engine that manages a swarm of itself alone."""
+    state = docker("info", "-f", "{{.Swarm.LocalNodeState}}").strip()
+    if state == "inactive":
+        docker("swarm", "init", "--advertise-addr", "127.0.0.1")
+    yield
+    if state == "inactive":
+        docker("swarm", "leave", "--force")
+
+
+class Stack:
+    def __init__(self, **settings):
+        self.name = f"windrow-{uuid.uuid4().hex[:8]}"
+        run(DEPLOY / "compose-secrets", "--keys")
+        run("docker", "stack", "deploy", "-c", "stack.yaml", "-c",
+            "stack-demo.yaml", self.name, cwd=DEPLOY,
+            env={**os.environ, "POSTGRES_IMAGE": "windrow-postgres:latest",
+                 **settings})
+
+    def service(self, name):
+        return f"{self.name}_{name}"
+
+    def containers(self, name):
+        return docker("ps", "-q", "--filter", "label=com.docker.swarm.service"
+                      f".name={self.service(name)}").split()
+
+    def stored(self):
+        found = self.containers("database")
+        if not found:
+            return ""
+        done = subprocess.run(
+            ["docker", "exec", found[0], "psql", "-U", "windrow", "-Atc",
+             "SELECT count(*), count(DISTINCT symbol) FROM prices"],
+            capture_output=True, text=True, timeout=60)
+        return done.stdout.strip()
+
+    def rows(self):
+        return int(self.stored().partition("|")[0] or 0)
+
+    def state(self, name):
+        """Of the newest task: Running, Complete, ..."""
+        out = docker("service", "ps", "--format", "{{.CurrentState}}",
+                     self.service(name))
+        return out.split(" ")[0]
+
+    def logs(self):
+        return "".join(docker("service", "logs", self.service(name),
+                              check=False) for name in ["master", "node"])
+
+    def end(self):
+        docker("stack", "rm", self.name)
+        until(lambda: not docker(
+            "ps", "-aq", "--filter",
+            f"label=com.docker.stack.namespace={self.name}").split(),
+              "the stack's containers are gone", 60)
+        until(lambda: subprocess.run(
+            ["docker", "volume", "rm", "-f", f"{self.name}_database"],
+            capture_output=True).returncode == 0, "its volume is gone", 30)
+
+
+@pytest.fixture
+def stack(swarm):
+    started = []
+
+    def start(**settings):
+        started.append(Stack(**settings))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.end()
+
+
+# Two nodes become six in mid-run; one is killed and replaced; 503 rows, none
+# twice, and the master's task is complete.
+def test_scaled_and_a_node_lost(stack):
+    cluster = stack(YAHOO_RATE="40/s", YAHOO_IN_FLIGHT="unlimited")
+    until(lambda: cluster.rows() >= 40, "the first rows", 90)
+    docker("service", "scale", "-d", cluster.service("node") + "=6")
+    until(lambda: len(cluster.containers("node")) == 6, "six nodes run", 30)
+    assert cluster.rows() < 450, "the run was over before"
+    lost = cluster.containers("node")[0]
+    docker("kill", lost)
+    until(lambda: len(cluster.containers("node")) == 6
+          and lost not in cluster.containers("node"),
+          "another stands for the lost node", 30)
+    until(lambda: cluster.state("master") == "Complete", "the run ends", 90)
+    assert cluster.stored() == "503|503", cluster.logs()
+    assert "503 stored, 0 failed" in cluster.logs()
