@@ -20,26 +20,19 @@
 #include "base/crash_point.h"
 #include "base/log.h"
 #include "core/node_core.h"
+#include "links.h"
 #include "loop/health.h"
 #include "run.h"
 #include "turn.h"
-#include "wire/curve.h"
-#include "wire/endpoint.h"
 
 #define EXIT_COULD_NOT_FINISH 4
-#define LINGER_MS 500 /* for the last report and the bye */
 #define HOST_NAME_BYTES 64
 #define FORMER_MAX 8 /* runs whose last closings are not answered yet */
 
 struct node {
     const struct node_options *options;
     struct event_base *base;
-    struct wire_context *wire;
-    struct wire_socket *reports, *control, *tasks;
-    char task_endpoint[SOCKET_ENDPOINT_BYTES];
-    char topic[NODE_NAME_BYTES + 1]; /* "NAME " */
-    bool secure;                     /* over TCP, with keys */
-    struct curve_keys keys;
+    struct links *links;
     struct event *tick;
     struct event *signals[2];
     struct node_core *core;
@@ -62,9 +55,6 @@ static void tell_core(struct node *node, const struct node_event *event)
     if (node_core_event(node->core, clock_monotonic(), event, &err))
         log_warn(node->options->name, "%s; starting over", err.text);
 }
-
-static int connect_tasks(struct node *node, const char *endpoint,
-                         struct error *err);
 
 static void carry_out_effects(struct node *node);
 
@@ -139,7 +129,7 @@ static void take_welcome(struct node *node, const struct message *message)
     bool known = node->run && run_is(node->run, welcome);
     if ((!known && run_new(node->base, welcome, node->options->settings,
                            &callbacks, &fresh, &err)) ||
-        connect_tasks(node, welcome->task_endpoint, &err)) {
+        links_connect_tasks(node->links, welcome->task_endpoint, &err)) {
         run_free(&fresh);
         give_up(node, err.text);
         return;
@@ -191,13 +181,7 @@ static void on_task(void *context, struct slice data)
 static void on_control(void *context, struct slice data)
 {
     turn_enter();
-    struct node *node = context;
-    const char *space = memchr(data.data, ' ', data.len);
-    if (!space)
-        return;
-    size_t topic = (size_t)(space - data.data) + 1;
-    take_message(node, (struct slice){data.data + topic, data.len - topic},
-                 false);
+    take_message(context, data, false);
 }
 
 static void on_tick(evutil_socket_t fd, short what, void *context)
@@ -231,39 +215,6 @@ static void on_grace_over(evutil_socket_t fd, short what, void *context)
     node->over = true;
 }
 
-static void on_failed(void *context, enum handshake_failure failure)
-{
-    const struct node *node = context;
-    const struct node_options *options = node->options;
-    switch (failure) {
-    case HANDSHAKE_KEY_REFUSED:
-        log_warn(options->name,
-                 "the master at %s does not know this node's key: put %s.pub "
-                 "into \"allowed\" of its folder of keys",
-                 options->connect, options->key_name);
-        break;
-    case HANDSHAKE_NO_KEYS:
-        log_warn(options->name,
-                 "of the master at %s and this node one uses keys and the "
-                 "other does not: say --keys DIR to both",
-                 options->connect);
-        break;
-    case HANDSHAKE_CUT:
-        if (node->secure) /* else it ended, and will be back or not */
-            log_warn(options->name,
-                     "the master at %s hung up: is %s/master.pub its key?",
-                     options->connect, options->keys);
-        break;
-    }
-}
-
-/* The same is told of the reports' connection. */
-static void on_failed_too(void *context, enum handshake_failure failure)
-{
-    (void)context;
-    (void)failure;
-}
-
 /* ---- out: effects of the core ---- */
 
 static int64_t memory_peak(void)
@@ -293,59 +244,25 @@ static void add_process_counters(const struct node *node,
     beat->bytes = node->run ? run_bytes(node->run) : 0;
 }
 
-/* The master is not there, or takes us for dead. What it was not told yet is
- * of no use to it, or will be said again; and our socket for tasks may be
- * another node's by now: the welcome says where it is. */
-static void begin_to_greet(struct node *node)
-{
-    wire_socket_forget(node->reports);
-    wire_socket_free(&node->tasks, 0);
-}
-
 static void send_message(struct node *node, struct message *message)
 {
     if (message->type == MESSAGE_HEARTBEAT)
         add_process_counters(node, &message->heartbeat);
     else if (message->type == MESSAGE_HELLO)
-        begin_to_greet(node);
+        links_greet(node->links);
     else if (message->type == MESSAGE_BYE)
         CRASH_POINT("before_bye");
     struct error err = ERROR_NONE;
     buffer_clear(&node->outgoing);
     if (message_encode(message, &node->outgoing, &err))
         log_warn(node->options->name, "%s", err.text);
-    else if (!wire_socket_send(node->reports, buffer_slice(&node->outgoing)))
+    else if (!links_report(node->links, buffer_slice(&node->outgoing)))
         log_debug(node->options->name, "a %s found no room",
                   message_type_name(message->type));
     if (message->type == MESSAGE_REPORT)
         CRASH_POINT("after_report");
     else if (message->type == MESSAGE_HEARTBEAT)
         CRASH_POINT("after_heartbeat");
-}
-
-static int secure(const struct node *node, struct wire_socket *socket,
-                  struct error *err)
-{
-    return node->secure ? curve_secure_client(socket, &node->keys, err) : 0;
-}
-
-static int connect_tasks(struct node *node, const char *endpoint,
-                         struct error *err)
-{
-    char dialled[SOCKET_ENDPOINT_BYTES];
-    if (endpoint_dialled(endpoint, node->options->connect, dialled, err))
-        return (int)err->code;
-    if (node->tasks && !strcmp(node->task_endpoint, dialled))
-        return 0;
-    wire_socket_free(&node->tasks, 0);
-    if (wire_socket_new(node->wire, node->base, SOCKET_PULL, on_task, node,
-                        &node->tasks, err) ||
-        secure(node, node->tasks, err) ||
-        wire_socket_connect(node->tasks, dialled, err) ||
-        wire_socket_watch(node->tasks, dialled, on_failed_too, node, err))
-        return (int)err->code;
-    snprintf(node->task_endpoint, sizeof node->task_endpoint, "%s", dialled);
-    return 0;
 }
 
 static void end_with(struct node *node, int status, const char *why)
@@ -398,52 +315,6 @@ static void set_tick(struct node *node)
 }
 
 /* ---- the node ---- */
-
-static void name_topic(struct node *node)
-{
-    snprintf(node->topic, sizeof node->topic, "%s ", node->options->name);
-}
-
-static int open_control(struct node *node, const char *endpoint,
-                        struct error *err)
-{
-    return wire_socket_new(node->wire, node->base, SOCKET_SUB, on_control, node,
-                           &node->control, err) ||
-           secure(node, node->control, err) ||
-           wire_socket_subscribe(node->control, node->topic, err) ||
-           wire_socket_subscribe(node->control, "* ", err) ||
-           wire_socket_connect(node->control, endpoint, err) ||
-           wire_socket_watch(node->control, endpoint, on_failed_too, node, err);
-}
-
-static int open_reports(struct node *node, const char *endpoint,
-                        struct error *err)
-{
-    return wire_socket_new(node->wire, node->base, SOCKET_PUSH, NULL, NULL,
-                           &node->reports, err) ||
-           secure(node, node->reports, err) ||
-           wire_socket_connect(node->reports, endpoint, err) ||
-           wire_socket_watch(node->reports, endpoint, on_failed, node, err);
-}
-
-static int open_sockets(struct node *node, struct error *err)
-{
-    const struct node_options *options = node->options;
-    struct endpoints endpoints;
-    name_topic(node);
-    node->secure = options->keys && endpoint_is_tcp(options->connect);
-    if (endpoints_of(options->connect, &endpoints, err) ||
-        (node->secure &&
-         curve_read_node(options->keys, options->key_name, &node->keys, err)))
-        return (int)err->code;
-    node->wire = wire_context_new();
-    if (!node->wire)
-        return error_set(err, ERR_SYSTEM, "no ZeroMQ context");
-    if (open_control(node, endpoints.control, err) ||
-        open_reports(node, endpoints.reports, err))
-        return (int)err->code;
-    return 0;
-}
 
 /* How long a node that was told to stop may take. */
 static int open_grace(struct node *node, struct error *err)
@@ -516,10 +387,7 @@ static void close_node(struct node *node)
     for (size_t i = 0; i < FORMER_MAX; i++)
         run_free(&node->former[i]);
     node_core_free(&node->core);
-    wire_socket_free(&node->tasks, 0);
-    wire_socket_free(&node->control, 0);
-    wire_socket_free(&node->reports, LINGER_MS);
-    wire_context_free(&node->wire);
+    links_free(&node->links);
     for (int i = 0; i < 2; i++)
         if (node->signals[i])
             event_free(node->signals[i]);
@@ -537,9 +405,11 @@ static void close_node(struct node *node)
 int node_run(const struct node_options *options)
 {
     struct node node = {.options = options, .started = clock_monotonic()};
+    const struct links_callbacks callbacks = {&node, on_control, on_task};
     struct error err = ERROR_NONE;
     if (open_loop(&node, &err) || open_grace(&node, &err) ||
-        open_core(&node, &err) || open_sockets(&node, &err)) {
+        open_core(&node, &err) ||
+        links_new(node.base, options, &callbacks, &node.links, &err)) {
         log_error(options->name, "%s", err.text);
         close_node(&node);
         return error_code_kind(err.code) == ERROR_USER ? 2
