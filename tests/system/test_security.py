@@ -426,6 +426,61 @@ def test_a_node_says_no_password_either(tmp_path):
         assert SECRET not in done.stdout + done.stderr, done
 
 
+class Ear:
+    """Hears all TCP of the loopback but that of some ports."""
+
+    def __init__(self, *but):
+        self.but, self.heard, self.over = but, bytearray(), False
+        self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM)
+        self.socket.setsockopt(socket.SOL_SOCKET, 33, 64 << 20)  # its buffer
+        self.socket.bind(("lo", 0x0800))  # IPv4
+        self.socket.settimeout(0.1)
+        self.thread = threading.Thread(target=self.listen, daemon=True)
+        self.thread.start()
+
+    def listen(self):
+        while not self.over:
+            with contextlib.suppress(TimeoutError):
+                packet = self.socket.recv(70000)
+                tcp = packet[(packet[0] & 15) * 4:]
+                ports = {int.from_bytes(tcp[i:i + 2], "big") for i in (0, 2)}
+                if packet[0] >> 4 == 4 and not ports & set(self.but):
+                    self.heard += tcp[(tcp[12] >> 4) * 4:]
+
+    def end(self):
+        self.over = True
+        self.thread.join()
+        self.socket.close()
+        return bytes(self.heard)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root hears the loopback")
+@pytest.mark.parametrize("with_keys", [False, True], ids=["plain", "keys"])
+def test_messages_without_secrets(starter, windrow, postgres, pipeline, serve,
+                                  tmp_path, with_keys):
+    """What goes between master and node holds no secret; with keys, nothing
+    at all that can be read."""
+    Cluster = pytest.importorskip("test_network").Cluster
+    keys = tmp_path / "keys" if with_keys else None
+    if with_keys:
+        assert windrow("keygen", keys).status == 0
+    cluster = Cluster(starter, postgres, keys)
+    cluster.settings = {"API_TOKEN": SECRET, "WINDROW_LOG_LEVEL": "debug"}
+    server = serve()
+    path = pipeline(ask(f"http://127.0.0.1:{server.port}/{{key}}", headers={
+        "Authorization": "Bearer ${API_TOKEN}"}))
+    ear = Ear(server.port)
+    node = cluster.node("--once")
+    result = cluster.master("run", path).wait()
+    said = node.wait(10)
+    heard = ear.end()
+    assert result.status == 0 and len(server.requests) == 3, result
+    assert server.requests[0][1]["Authorization"].endswith(SECRET)
+    assert SECRET.encode() not in heard
+    assert (b"${API_TOKEN}" in heard) == (not with_keys), len(heard)
+    assert SECRET not in result.text + said.text + repr(result.summary)
+
+
 def test_no_core_dumps_and_a_filter(start, origin, pipeline, sqlite):
     """Seen from outside: of the master and of its nodes."""
     run = start("run", SP500, "--scale", 2, store=sqlite,
