@@ -77,7 +77,7 @@ bool over_the_wire(const struct message *message, struct arena *arena,
 /* In a welcome, the shell has something to add. */
 void check_sent(const struct message *message, struct arena *arena)
 {
-    struct message sent = *message, got;
+    struct message sent = *message, got = {.type = MESSAGE_TYPE_COUNT};
     struct error err = ERROR_NONE;
     if (sent.type == MESSAGE_WELCOME) {
         sent.welcome.task_endpoint = "ipc:///x";
