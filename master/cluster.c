@@ -43,7 +43,6 @@ struct cluster {
     struct event *tick, *progress, *signals[2];
     struct health *health;
     struct arena message_arena;
-    struct buffer outgoing;
     usec_t lease, batch_time, close_after, database_wait, node_lease, heartbeat;
     int64_t open_and_ended; /* keys, as the ledger last said */
     bool over;
@@ -292,26 +291,12 @@ static void send_message(struct cluster *cluster, struct message *message)
 {
     if (message->type == MESSAGE_SHARE && !may_share(cluster))
         return;
-    struct error err = ERROR_NONE;
     bool task = message->type == MESSAGE_TASK || message->type == MESSAGE_DROP;
     if (task)
         CRASH_POINT("master_before_task");
-    struct buffer *out = &cluster->outgoing;
-    buffer_clear(out);
-    if (!task)
-        buffer_printf(out, "%s ", message->node[0] ? message->node : "*");
     if (message->type == MESSAGE_WELCOME && !fill_welcome(cluster, message))
         return;
-    if (message_encode(message, out, &err)) {
-        log_warn(WHO, "%s", err.text);
-        return;
-    }
-    /* What is lost the core learns from the heartbeats. */
-    if (!(task ? sockets_send_task(cluster->sockets, message->node,
-                                   buffer_slice(out))
-               : sockets_send_control(cluster->sockets, buffer_slice(out))))
-        log_debug(WHO, "a %s for %s found no room",
-                  message_type_name(message->type), message->node);
+    sockets_send(cluster->sockets, message);
     if (task)
         CRASH_POINT("master_after_task");
     else if (message->type == MESSAGE_WELCOME)
@@ -508,7 +493,6 @@ static void close_cluster(struct cluster *cluster)
     if (cluster->base)
         event_base_free(cluster->base);
     arena_free(&cluster->message_arena);
-    buffer_free(&cluster->outgoing);
 }
 
 static void keep_views(struct cluster *cluster)

@@ -16,7 +16,6 @@
 #include "socket_folder.h"
 #include "wire/curve.h"
 #include "wire/gate.h"
-#include "wire/message.h"
 
 #define LINGER_MS 500
 #define COMPLAIN_EVERY USEC_PER_SEC
@@ -47,6 +46,7 @@ struct sockets {
     char place[SOCKET_ENDPOINT_BYTES];
     int endpoints_made; /* files or ports tried for nodes */
     struct peer *peers;
+    struct buffer outgoing;
     struct curve_keys keys;
     struct gate gate;
     struct complaint bad, flood, strangers;
@@ -210,16 +210,25 @@ const char *sockets_task_endpoint(struct sockets *sockets, const char *name)
 
 /* ---- out ---- */
 
-bool sockets_send_task(struct sockets *sockets, const char *name,
-                       struct slice data)
+void sockets_send(struct sockets *sockets, const struct message *message)
 {
-    const struct peer *peer = find_peer(sockets, name);
-    return peer && wire_socket_send(peer->tasks, data);
-}
-
-bool sockets_send_control(struct sockets *sockets, struct slice data)
-{
-    return wire_socket_send(sockets->control, data);
+    struct error err = ERROR_NONE;
+    struct buffer *out = &sockets->outgoing;
+    struct wire_socket *socket = sockets->control;
+    buffer_clear(out);
+    if (message->type == MESSAGE_TASK || message->type == MESSAGE_DROP) {
+        const struct peer *peer = find_peer(sockets, message->node);
+        if (!peer)
+            return;
+        socket = peer->tasks;
+    } else {
+        buffer_printf(out, "%s ", message->node[0] ? message->node : "*");
+    }
+    if (message_encode(message, out, &err))
+        log_warn(WHO, "%s", err.text);
+    else if (!wire_socket_send(socket, buffer_slice(out)))
+        log_debug(WHO, "a %s for %s found no room",
+                  message_type_name(message->type), message->node);
 }
 
 const char *sockets_place(const struct sockets *sockets)
@@ -305,6 +314,7 @@ void sockets_free(struct sockets **ptr)
     wire_socket_free(&sockets->reports, 0);
     wire_context_free(&sockets->wire);
     socket_folder_remove(sockets->folder);
+    buffer_free(&sockets->outgoing);
     free(sockets);
     *ptr = NULL;
 }

@@ -13,6 +13,7 @@
 
 #include "listen.h"
 #include "wire/endpoint.h"
+#include "wire/message.h"
 
 struct sockets;
 
@@ -46,9 +47,9 @@ void sockets_close_peer(struct sockets *sockets, const char *name);
 /* What the welcome says of it; NULL where it has none. */
 const char *sockets_task_endpoint(struct sockets *sockets, const char *name);
 
-/* False where it was dropped. */
-bool sockets_send_task(struct sockets *sockets, const char *name,
-                       struct slice data);
-bool sockets_send_control(struct sockets *sockets, struct slice data);
+/* To where it belongs: a task to its node's socket, all else to control, for
+ * one node or all. What finds no room is lost: the core learns it from the
+ * heartbeats. */
+void sockets_send(struct sockets *sockets, const struct message *message);
 
 #endif
