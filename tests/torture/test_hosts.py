@@ -12,9 +12,8 @@ import pytest
 
 import hosts
 from hosts import network  # noqa: F401
-
-from test_partition import (DATABASE_PORT, PORT, Apart, database_way,
-                            proxy)
+from test_partition import (DATABASE_PORT, PORT, Apart, apart,  # noqa: F401
+                            database_way, proxy)
 
 DELAY = 0.02
 LOSS = 0.02
@@ -75,20 +74,24 @@ def wrong_clock():
 
 
 # What it costs to be far: the same job, next to the master and far from it.
-def test_three_nodes_far_away(torture, far, network, postgres):  # noqa: F811
+@pytest.mark.parametrize("way", ["near", "far"])
+def test_three_nodes_near_and_far(torture, far, apart, network,  # noqa: F811
+                                  postgres, way):
     if not torture.full:
-        pytest.skip("the long form: figures of far hosts")
-    there = far(1000)
+        pytest.skip("the long form: figures of near and far hosts")
+    there = far(1000) if way == "far" else apart(1000)
     for number in range(3):
         host = network.host(f"node {number}")
-        host.lose(LOSS)
-        there.node(host, f"far-{number}")
+        if way == "far":
+            host.lose(LOSS)
+        there.node(host, f"node-{number}")
     run = master(there)
     result = run.wait(120)
     assert result.status == 0, result
     assert len(result.summary["nodes"]) == 3
-    torture.row("three hosts, 20 ms and 2 % loss", store=postgres, keys=1000)
-    torture.figure("1,000 keys by three nodes, 20 ms away with 2 % loss",
+    what = "20 ms and 2 % loss away" if way == "far" else "near"
+    torture.row(f"three hosts, {what}", store=postgres, keys=1000)
+    torture.figure(f"1,000 keys by three nodes, {what}",
                    f"{result.seconds:.1f} s")
 
 
