@@ -108,6 +108,9 @@ static void on_report(void *context, struct slice data)
         take_last_words(cluster, &message);
     else
         tell_core(cluster, &event);
+    if (message.type == MESSAGE_REPORT &&
+        message.report.outcome == REPORT_CLOSED)
+        processes_worked(cluster->processes, message.node);
     if (message.type == MESSAGE_REPORT)
         CRASH_POINT("master_after_report");
     else if (message.type == MESSAGE_HELLO)

@@ -175,12 +175,16 @@ static void hopeless(struct processes *processes, const char *why)
     processes->ending = true;
 }
 
+static void forget_deaths(struct process *process)
+{
+    process->restarts = 0;
+    process->backoff = 0;
+}
+
 static void restart_later(struct process *process)
 {
-    if (clock_monotonic() - process->started > GOOD_LIFE) {
-        process->restarts = 0;
-        process->backoff = 0;
-    }
+    if (clock_monotonic() - process->started > GOOD_LIFE)
+        forget_deaths(process);
     process->restarts++;
     process->backoff = process->backoff ? process->backoff * 2 : BACKOFF_MIN;
     if (process->backoff > BACKOFF_MAX)
@@ -317,6 +321,13 @@ int processes_new(struct event_base *base,
     }
     *ret = processes;
     return 0;
+}
+
+void processes_worked(struct processes *processes, const char *name)
+{
+    for (int i = 0; i < processes->n_made; i++)
+        if (!strcmp(processes->list[i].name, name))
+            forget_deaths(&processes->list[i]);
 }
 
 void processes_let_end(struct processes *processes)

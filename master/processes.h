@@ -16,7 +16,8 @@
 #include "base/error.h"
 
 #define PROCESSES_MAX 1024
-#define PROCESS_RESTARTS_MAX 20 /* of one node without a minute's life */
+#define PROCESS_RESTARTS_MAX                                                   \
+    20 /* of one node that neither closes a batch nor lives for a minute */
 
 struct processes;
 
@@ -55,6 +56,10 @@ int processes_new(struct event_base *base,
 MUSTCHECK
 int processes_scale(struct processes *processes, int n, struct error *err);
 int processes_wanted(const struct processes *processes);
+
+/* This node has closed a batch. Whatever ends it now, it is started again soon,
+ * and its deaths are counted anew: so a run goes on as long as it gets on. */
+void processes_worked(struct processes *processes, const char *name);
 
 /* No more restarts: the run ends. */
 void processes_let_end(struct processes *processes);

@@ -125,6 +125,20 @@ static void test_killed(void **state)
     assert_int_equal(told.n_restarts, 2);
 }
 
+/* The pause before a start doubles each time; but not for a node that has
+ * closed a batch: six deaths take half a second then, not three. */
+static void test_worked(void **state)
+{
+    (void)state;
+    usec_t from = clock_monotonic();
+    start(1, "signal:9");
+    for (int deaths = 1; deaths <= 6; deaths++) {
+        processes_worked(processes, "node-1");
+        run_until(&told.n_exits, deaths);
+    }
+    assert_true(clock_monotonic() - from < 2500 * USEC_PER_MSEC);
+}
+
 /* A complaint about usage, settings or database is not mended by a restart:
  * told once, however many say so. */
 static void test_hopeless(void **state)
@@ -197,6 +211,7 @@ int main(void)
         processed(test_killed),        processed(test_hopeless),
         processed(test_let_end),       processed(test_free_kills),
         processed(test_scale),         processed(test_scale_back),
+        processed(test_worked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
