@@ -12,7 +12,8 @@
 #include "world.h"
 
 #define CUT_SHORT (-2)
-#define TASK_RETRY (20 * USEC_PER_MSEC) /* until the node has connected */
+#define TASK_WAITS_MAX (60 * USEC_PER_SEC) /* then the node is in need */
+#define TASK_RETRY (20 * USEC_PER_MSEC)    /* until the node has connected */
 
 static usec_t net_delay(struct world *world)
 {
@@ -113,6 +114,7 @@ static void hand_over(struct event *event, struct event *again)
 {
     again->a = event->a;
     again->b = event->b;
+    again->sent = event->sent;
     again->data = event->data;
     again->len = event->len;
     event->data = NULL;
@@ -171,6 +173,9 @@ static void on_task(struct world *world, struct event *event)
     }
     if (!open || event->a == (int64_t)node->process)
         return; /* closed, or it was in the pipe of a process that died */
+    if (world->now - event->sent > TASK_WAITS_MAX)
+        rule_broken(world, "%s never heard of the socket of its tasks",
+                    node->name);
     struct event *again = world_after(world, TASK_RETRY, on_task);
     again->index = event->index;
     hand_over(event, again);
@@ -238,6 +243,7 @@ void net_task(struct world *world, struct sim_master *master,
     event->b = master->index * 1000 + master->sockets[i];
     event->len = text.len;
     event->data = text.data;
+    event->sent = message->type == MESSAGE_TASK ? world->now : USEC_NEVER;
 }
 
 void net_endpoint(const struct sim_master *master, int node, char text[64])

@@ -53,7 +53,8 @@ struct event {
     int index;
     uint32_t process; /* of the node: only that one wants the event */
     int64_t a, b;
-    void *data; /* malloc'ed, freed after the event */
+    usec_t sent; /* of a task */
+    void *data;  /* malloc'ed, freed after the event */
     size_t len;
 };
 
