@@ -352,9 +352,36 @@ static int open_loop(struct node *node, struct error *err)
     return health_start(node->options->health, node->base, err);
 }
 
+/* A database that is away just now is waited for, as by a store in mid-run:
+ * otherwise a node that is started again meanwhile would end the run. Before
+ * signals are caught, so that any of them ends the wait. */
+static int find_ledger_id(const struct node_options *options,
+                          char ret[LEDGER_ID_BYTES], struct error *err)
+{
+    const struct timespec pause = {.tv_nsec = 500000000};
+    int64_t wait = 0;
+    if (settings_get_integer(options->settings, "WINDROW_DATABASE_WAIT", &wait,
+                             err))
+        return (int)err->code;
+    const usec_t until = clock_monotonic() + wait;
+    for (bool told = false;; told = true) {
+        if (!run_ledger_id(options->settings, ret, err))
+            return 0;
+        if (error_code_kind(err->code) != ERROR_RETRY ||
+            clock_monotonic() > until)
+            return (int)err->code;
+        if (!told)
+            log_warn(options->name, "the database is away, waiting for it: %s",
+                     err->text);
+        nanosleep(&pause, NULL);
+        *err = ERROR_NONE;
+    }
+}
+
 /* Larger than that of any former process of the same name: the wall clock in
  * microseconds, and the core counts on from there. */
-static int open_core(struct node *node, struct error *err)
+static int open_core(struct node *node, const char *ledger_id,
+                     struct error *err)
 {
     char host[HOST_NAME_BYTES] = "";
     gethostname(host, sizeof host - 1);
@@ -362,7 +389,7 @@ static int open_core(struct node *node, struct error *err)
         .name = node->options->name,
         .incarnation = clock_wall(),
         .wall = clock_wall(),
-        .ledger_id = "",
+        .ledger_id = ledger_id,
         .program = WINDROW_VERSION,
         .host = host,
         .pid = getpid(),
@@ -371,10 +398,6 @@ static int open_core(struct node *node, struct error *err)
     };
     if (getrandom(&config.seed, sizeof config.seed, 0) < 0)
         config.seed = (uint64_t)config.incarnation;
-    char id[LEDGER_ID_BYTES];
-    if (run_ledger_id(node->options->settings, id, err))
-        return (int)err->code;
-    config.ledger_id = id;
     node->core = node_core_new(&config, clock_monotonic());
     if (!node->core)
         return error_set(err, ERR_MEMORY, "no memory for a node");
@@ -407,8 +430,9 @@ int node_run(const struct node_options *options)
     struct node node = {.options = options, .started = clock_monotonic()};
     const struct links_callbacks callbacks = {&node, on_control, on_task};
     struct error err = ERROR_NONE;
-    if (open_loop(&node, &err) || open_grace(&node, &err) ||
-        open_core(&node, &err) ||
+    char ledger_id[LEDGER_ID_BYTES];
+    if (find_ledger_id(options, ledger_id, &err) || open_loop(&node, &err) ||
+        open_grace(&node, &err) || open_core(&node, ledger_id, &err) ||
         links_new(node.base, options, &callbacks, &node.links, &err)) {
         log_error(options->name, "%s", err.text);
         close_node(&node);

@@ -25,6 +25,9 @@
 #define STORE_RETRY_MAX (5 * USEC_PER_SEC)    /* up to this */
 #define STORE_PIPELINE_MAX 8 /* closings sent on one connection, unanswered */
 #define STORE_CONNECTIONS_MAX 64
+/* The look at the tables, before the first closing. */
+#define STORE_LOOK_TRIES 20
+#define STORE_LOOK_PAUSE (500 * USEC_PER_MSEC)
 /* How often a connection that says nothing is looked at. */
 #define STORE_SILENCE (15 * USEC_PER_SEC)
 

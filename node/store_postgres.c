@@ -266,10 +266,12 @@ static void on_connection_ready(evutil_socket_t fd, short what, void *context)
     if ((what & EV_TIMEOUT) && connection->units &&
         clock_monotonic() - connection->since > LEDGER_ANSWER_MAX) {
         connection_lost(connection, "it gives no answer");
+        dispatch(connection->store); /* to the others */
         return;
     }
     if ((what & EV_READ) && !PQconsumeInput(connection->pq)) {
         connection_lost(connection, NULL);
+        dispatch(connection->store);
         return;
     }
     /* A NULL ends a command's results; with no unit left nothing follows. */
@@ -282,7 +284,6 @@ static void on_connection_ready(evutil_socket_t fd, short what, void *context)
     }
     if (PQstatus(connection->pq) == CONNECTION_BAD || !flush(connection)) {
         connection_lost(connection, NULL);
-        return;
     }
     dispatch(connection->store);
 }
@@ -552,15 +553,24 @@ static bool make_connections(struct store_postgres *store)
     return true;
 }
 
-/* Blocking, once: whether the tables fit, and what they are. */
+/* Blocking, once: whether the tables fit, and what they are. A database that
+ * was restarted just now gets a few more tries. */
 static int look_at_tables(const char *url, const struct pipeline *pipeline,
                           struct error *err)
 {
-    struct ledger *ledger = NULL;
-    if (!ledger_open(url, &ledger, err))
-        (void)!ledger_use_pipeline(ledger, pipeline, err);
-    ledger_close(&ledger);
-    return (int)err->code;
+    const struct timespec pause = {.tv_nsec = STORE_LOOK_PAUSE * 1000};
+    for (int tries = 1;; tries++) {
+        struct ledger *ledger = NULL;
+        *err = ERROR_NONE;
+        if (!ledger_open(url, &ledger, err))
+            (void)!ledger_use_pipeline(ledger, pipeline, err);
+        ledger_close(&ledger);
+        if (err->code == ERR_NONE ||
+            error_code_kind(err->code) != ERROR_RETRY ||
+            tries == STORE_LOOK_TRIES)
+            return (int)err->code;
+        nanosleep(&pause, NULL);
+    }
 }
 
 int store_postgres_new(struct event_base *base, const char *url,

@@ -98,6 +98,24 @@ def test_restarted_again_and_again(start, origin, fragile, torture):
                tried=times)
 
 
+def test_a_node_is_killed_while_it_is_away(start, origin, fragile, torture):
+    """The node that is started instead waits, too; the run goes on."""
+    store = fragile.database()
+    run = start_slowly(start, origin(*LATENCY), store)
+    nodes = run.nodes()
+    fragile.stop()
+    try:
+        for node in nodes:
+            os.kill(node, signal.SIGKILL)
+        time.sleep(3)
+        assert run.is_running()
+    finally:
+        fragile.start()
+    recover = seconds_until_rows(store)
+    all_stored(run.wait(40), torture, "all nodes killed while PostgreSQL was"
+               " away", store, tried=len(nodes), recover=recover)
+
+
 def test_stays_away(start, windrow, origin, fragile, torture):
     """Longer than WINDROW_DATABASE_WAIT: exit 4, and resumed."""
     store = fragile.database()
@@ -114,6 +132,34 @@ def test_stays_away(start, windrow, origin, fragile, torture):
     result = windrow("resume", 1, origin=server, store=store, env=SLOWLY)
     all_stored(result, torture, "PostgreSQL away for good, then resumed",
                store)
+
+
+def test_stands_still(start, origin, fragile, torture):
+    """The server takes what it is sent, and does not answer: in the long form
+    for longer than an answer is waited for (LEDGER_ANSWER_MAX)."""
+    store = fragile.database()
+    run = start_slowly(start, origin(*LATENCY), store)
+    stopped = [fragile.process.pid, *children(fragile.process.pid)]
+    for pid in stopped:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        if torture.full:
+            until(lambda: "gives no answer" in run.err.read_text(),
+                  "it is noticed", 200)
+        else:
+            time.sleep(2)
+        assert run.is_running()
+    finally:
+        for pid in stopped:
+            os.kill(pid, signal.SIGCONT)
+    recover = seconds_until_rows(store)
+    all_stored(run.wait(60), torture, "PostgreSQL stood still", store,
+               recover=recover)
+
+
+def children(pid):
+    path = pathlib.Path(f"/proc/{pid}/task/{pid}/children")
+    return [int(child) for child in path.read_text().split()]
 
 
 def test_out_of_connections(start, origin, fragile, torture):
@@ -218,7 +264,7 @@ def test_disk_full(start, origin, postgres, tablespace, torture):
 @pytest.mark.parametrize("name, value", [
     ("default_transaction_isolation", "repeatable read"),
     ("default_transaction_isolation", "serializable"),
-    ("statement_timeout", "1ms"),
+    ("statement_timeout", "20ms"),
     ("idle_in_transaction_session_timeout", "20ms"),
     ("idle_session_timeout", "50ms"),
     ("synchronous_commit", "off"),
