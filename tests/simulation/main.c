@@ -48,6 +48,11 @@ struct options {
 
 static const char *const plants[] = {"none", "no-closing-rule", "no-takeover"};
 
+static bool is_routine(const char *line)
+{
+    return strstr(line, " ping ") || strstr(line, " heartbeat ");
+}
+
 /* The last lines of the history of a failing run. */
 static void print_history(const struct scenario *scenario)
 {
@@ -68,10 +73,13 @@ static void print_history(const struct scenario *scenario)
     close(ends[0]);
     rewind(history);
     while (getline(&line, &room, history) > 0) {
+        if (is_routine(line))
+            continue;
         free(lines[n % HISTORY_LINES]);
         lines[n++ % HISTORY_LINES] = strdup(line);
     }
-    printf("history%s:\n", n > HISTORY_LINES ? " (its end)" : "");
+    printf("history, without pings and heartbeats%s:\n",
+           n > HISTORY_LINES ? " (its end)" : "");
     for (size_t i = n > HISTORY_LINES ? n - HISTORY_LINES : 0; i < n; i++)
         printf("%s", lines[i % HISTORY_LINES]);
     for (size_t i = 0; i < HISTORY_LINES; i++)

@@ -156,9 +156,9 @@ static void send(struct world *world, struct sim_master *master,
                  struct message *message)
 {
     const struct scenario *s = world->scenario;
-    world_log(world, master->name, "sends %s to %s",
+    world_log(world, master->name, "sends %s to %s, batch %" PRId64,
               message_type_name(message->type),
-              message->node[0] ? message->node : "all");
+              message->node[0] ? message->node : "all", net_batch_of(message));
     if (message->epoch != master->epoch && message->type != MESSAGE_REFUSE)
         rule_broken(world, "a message bears epoch %" PRId64, message->epoch);
     if (message->type == MESSAGE_WELCOME) {
@@ -321,8 +321,9 @@ void master_feed(struct world *world, struct sim_master *master,
 void master_receive(struct world *world, struct sim_master *master,
                     const struct message *message)
 {
-    world_log(world, master->name, "gets %s of %s",
-              message_type_name(message->type), message->node);
+    world_log(world, master->name, "gets %s of %s, batch %" PRId64,
+              message_type_name(message->type), message->node,
+              net_batch_of(message));
     master_feed(world, master,
                 &(struct master_event){.type = MASTER_EVENT_MESSAGE,
                                        .message = message});

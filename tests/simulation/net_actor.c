@@ -181,6 +181,15 @@ static void on_task(struct world *world, struct event *event)
     hand_over(event, again);
 }
 
+int64_t net_batch_of(const struct message *message)
+{
+    if (message->type == MESSAGE_TASK)
+        return message->task.batch;
+    if (message->type == MESSAGE_DROP)
+        return message->drop.batch;
+    return message->type == MESSAGE_REPORT ? message->report.batch : 0;
+}
+
 void net_report(struct world *world, struct sim_node *node,
                 const struct message *message)
 {

@@ -15,6 +15,9 @@ struct world;
 struct sim_node;
 struct sim_master;
 
+/* For the history: the batch that the message is about; 0: about none. */
+int64_t net_batch_of(const struct message *message);
+
 /* To the master that can be reached when it arrives. */
 void net_report(struct world *world, struct sim_node *node,
                 const struct message *message);

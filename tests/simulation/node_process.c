@@ -253,8 +253,9 @@ static void receive_welcome(struct sim_node *node,
 void node_receive(struct world *world, struct sim_node *node,
                   const struct message *message)
 {
-    world_log(world, node->name, "gets %s of epoch %" PRId64,
-              message_type_name(message->type), message->epoch);
+    world_log(world, node->name, "gets %s of epoch %" PRId64 ", batch %" PRId64,
+              message_type_name(message->type), message->epoch,
+              net_batch_of(message));
     struct node_event event = {.type = NODE_EVENT_MESSAGE, .message = message};
     bool mine =
         node->epoch > 0 && message->epoch == node->epoch &&

@@ -1,8 +1,10 @@
 /*
  * shorten.c: see shorten.h.
  *
- * Any broken rule counts as "still fails", not only the first one found: a
- * shorter history that breaks another rule is as good a place to begin.
+ * First in large pieces (all that is left, halves of it, and so on), then one
+ * by one: most of a scenario has nothing to do with what it shows. Any broken
+ * rule counts as "still fails", not only the first one found: a shorter
+ * history that breaks another rule is as good a place to begin.
  */
 #include "shorten.h"
 
@@ -84,20 +86,40 @@ static bool still_fails(uint64_t seed, enum plant plant,
     return true;
 }
 
+#define BITS_MAX 64
+
+/* What could be left out of the scenario still, as bits of a narrowing. */
+static int bits_left(const struct scenario *full,
+                     const struct narrowing *narrowing, int ret[BITS_MAX])
+{
+    int n = 0;
+    for (int bit = 0; bit < NARROWING_FRILL_BIT + FRILL_COUNT; bit++) {
+        bool there = bit >= NARROWING_FRILL_BIT;
+        if (bit < NARROWING_NOISE_BIT)
+            there = bit < (int)full->n_faults;
+        else if (bit < NARROWING_NOISE_BIT + NOISE_TYPE_COUNT)
+            there = full->noise[bit - NARROWING_NOISE_BIT] > 0;
+        if (there && !(narrowing->without >> bit & 1))
+            ret[n++] = bit;
+    }
+    return n;
+}
+
 static bool without_some(uint64_t seed, enum plant plant,
                          const struct scenario *full,
                          struct narrowing *narrowing, struct outcome *ret)
 {
+    int bits[BITS_MAX];
     bool any = false;
-    for (int bit = 0; bit < NARROWING_NOISE_BIT + NOISE_TYPE_COUNT; bit++) {
-        struct narrowing tried = *narrowing;
-        bool there = bit < NARROWING_NOISE_BIT
-                         ? bit < (int)full->n_faults
-                         : full->noise[bit - NARROWING_NOISE_BIT] > 0;
-        tried.without |= (uint64_t)1 << bit;
-        if (there && tried.without != narrowing->without)
-            any = still_fails(seed, plant, &tried, narrowing, ret) || any;
-    }
+    int n = bits_left(full, narrowing, bits);
+    for (int piece = n; piece > 0; piece /= 2)
+        for (int from = 0; from < n; from += piece) {
+            struct narrowing tried = *narrowing;
+            for (int i = from; i < from + piece && i < n; i++)
+                tried.without |= (uint64_t)1 << bits[i];
+            if (tried.without != narrowing->without)
+                any = still_fails(seed, plant, &tried, narrowing, ret) || any;
+        }
     return any;
 }
 

@@ -51,9 +51,13 @@ void world_write(struct world *world, const char *who, const char *format, ...)
     va_list args;
     va_start(args, format);
     printf("%11.6f %-8s ", (double)world->now / 1e6, who);
-    vprintf(format, args);
-    printf("\n");
+    char line[600];
+    vsnprintf(line, sizeof(line), format, args);
     va_end(args);
+    char *no_batch = strstr(line, ", batch 0"); /* a message about none */
+    if (no_batch && !no_batch[strlen(", batch 0")])
+        *no_batch = '\0';
+    printf("%s\n", line);
 }
 
 void rule_broken(struct world *world, const char *format, ...)
