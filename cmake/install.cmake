@@ -5,10 +5,7 @@
 #   windrow-node   the node, which also serves a master on another machine
 #   windrow-bench  windrow-origin, the server that plays the sites
 set(windrow_deploy ${CMAKE_SOURCE_DIR}/deploy)
-set(windrow_units ${CMAKE_INSTALL_PREFIX}/lib/systemd/system)
-if(CMAKE_INSTALL_PREFIX STREQUAL "/usr")
-    set(windrow_units /lib/systemd/system)
-endif()
+set(windrow_units lib/systemd/system)
 
 # windrow_page(COMPONENT PAGE...): manual pages, compressed as Debian wants them.
 function(windrow_page component)
@@ -73,6 +70,9 @@ install(PROGRAMS ${windrow_deploy}/systemd/scheduled
 install(FILES ${windrow_deploy}/systemd/windrow-node@.service
         DESTINATION ${windrow_units} COMPONENT windrow-node)
 
+set(CPACK_PACKAGE_CONTACT
+    "Windrow developers <maintainers@users.noreply.r-seed-231241a0.example>")
+
 # What Debian wants in each package: who may copy it, and what changed.
 configure_file(${windrow_deploy}/debian/changelog.in
                ${CMAKE_BINARY_DIR}/packages/changelog @ONLY)
@@ -87,49 +87,36 @@ endforeach()
 
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME windrow)
-set(CPACK_PACKAGE_CONTACT
-    "Windrow developers <maintainers@users.noreply.r-seed-231241a0.example>")
 set(CPACK_PACKAGE_DIRECTORY ${CMAKE_BINARY_DIR}/packages)
-set(CPACK_SET_DESTDIR ON) # /lib/systemd is not below /usr
-set(CPACK_INSTALL_PREFIX /usr)
+set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
 set(CPACK_STRIP_FILES ON)
 set(CPACK_COMPONENTS_ALL windrow windrow-node windrow-bench)
 set(CPACK_DEB_COMPONENT_INSTALL ON)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
-set(CPACK_DEBIAN_PACKAGE_RELEASE 1)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_PACKAGE_SECTION net)
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
 
+set(CPACK_PACKAGE_DESCRIPTION_SUMMARY
+    "keys from the web, a page for each, rows in a database")
+set(windrow_about
+    "Windrow reads a list of keys from the web, fetches one page for each key,
+takes the fields named in a YAML file out of each answer, and stores them as
+rows in PostgreSQL or SQLite. Every key of a run ends as its rows or as one
+recorded failure, once, whatever is killed on the way.")
+string(CONCAT CPACK_COMPONENT_WINDROW_DESCRIPTION "${windrow_about}\n\n"
+    "This is the master: it reads the pipeline, hands out the work and shows
+how far it is.")
+string(CONCAT CPACK_COMPONENT_WINDROW-NODE_DESCRIPTION "${windrow_about}\n\n"
+    "This is the node, one process a core. The master starts its own on its
+machine; on other machines this package serves a master over the network.")
+string(CONCAT CPACK_COMPONENT_WINDROW-BENCH_DESCRIPTION "${windrow_about}\n\n"
+    "This is windrow-origin, which answers as those sites would, with delays
+and faults on demand: for tries, tests and measurements without a network.")
 set(CPACK_DEBIAN_WINDROW_PACKAGE_NAME windrow)
-set(CPACK_DEBIAN_WINDROW_PACKAGE_DEPENDS "windrow-node (= ${PROJECT_VERSION}-1)")
+set(CPACK_DEBIAN_WINDROW_PACKAGE_DEPENDS "windrow-node (= ${PROJECT_VERSION})")
 set(CPACK_DEBIAN_WINDROW_PACKAGE_SUGGESTS "postgresql, windrow-bench")
-set(CPACK_COMPONENT_WINDROW_DESCRIPTION
-    "keys from the web, a page for each, rows in a database
- Windrow reads a list of keys from the web, fetches one page for each key,
- takes the fields named in a YAML file out of each answer, and stores them as
- rows in PostgreSQL or SQLite. Every key of a run ends as its rows or as one
- recorded failure, once, whatever is killed on the way.
- .
- This is the master: it reads the pipeline, hands out the work and shows how
- far it is.")
 set(CPACK_DEBIAN_WINDROW-NODE_PACKAGE_NAME windrow-node)
 set(CPACK_DEBIAN_WINDROW-NODE_PACKAGE_DEPENDS ca-certificates)
-set(CPACK_COMPONENT_WINDROW-NODE_DESCRIPTION
-    "node of Windrow, which fetches, extracts and stores
- Windrow reads a list of keys from the web, fetches one page for each key,
- takes the fields named in a YAML file out of each answer, and stores them as
- rows in PostgreSQL or SQLite.
- .
- This is the node, one process a core. The master starts its own on its
- machine; on other machines this package serves a master over the network.")
 set(CPACK_DEBIAN_WINDROW-BENCH_PACKAGE_NAME windrow-bench)
-set(CPACK_COMPONENT_WINDROW-BENCH_DESCRIPTION
-    "server that plays the sites that Windrow reads
- Windrow reads a list of keys from the web, fetches one page for each key,
- takes the fields named in a YAML file out of each answer, and stores them as
- rows in PostgreSQL or SQLite.
- .
- This is windrow-origin, which answers as those sites would, with delays and
- faults on demand: for tries, tests and measurements without a network.")
 include(CPack)
