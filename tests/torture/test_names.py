@@ -131,7 +131,7 @@ def test_a_redirect_to_a_private_address(torture, store, lone_host,  # noqa: F81
     run = start("run", path, "--scale", 2, store=store, origin=outer,
                 program=lone_host.program(harness.BUILD / "windrow"))
     result = run.wait(30)
-    failures = dict.fromkeys(led_away, "bad_redirect") if deny else {}
+    failures = dict.fromkeys(led_away, "private_address") if deny else {}
     assert result.status == (3 if deny else 0), result
     assert set(inner.asked()) == (set() if deny else set(led_away))
     if deny:
