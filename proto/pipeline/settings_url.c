@@ -129,7 +129,7 @@ static bool sounds_secret(const char *name, size_t len)
 
 static void mask_variables(const struct settings *settings, char *text)
 {
-    for (char **variable = environ; *variable; variable++) {
+    for (char **variable = environ; variable && *variable; variable++) {
         size_t len = strcspn(*variable, "=");
         if ((*variable)[len] && sounds_secret(*variable, len))
             mask_all(text, slice_of(*variable + len + 1));
