@@ -75,6 +75,15 @@ static struct fuzz {
 
 /* ---- effects ---- */
 
+/* No batch is held twice. */
+static void check_held(const struct heartbeat *heartbeat)
+{
+    CHECK(heartbeat->n_held <= NODE_BATCHES_MAX);
+    for (size_t i = 0; i < heartbeat->n_held; i++)
+        for (size_t k = 0; k < i; k++)
+            CHECK(heartbeat->held[i].batch != heartbeat->held[k].batch);
+}
+
 static void on_send(const struct message *message)
 {
     check_sent(message, &f.arena);
@@ -83,8 +92,10 @@ static void on_send(const struct message *message)
     f.facts.incarnation = message->incarnation;
     if (message->type == MESSAGE_HELLO)
         f.beats = 0;
-    if (message->type == MESSAGE_HEARTBEAT)
+    if (message->type == MESSAGE_HEARTBEAT) {
         f.beats = message->heartbeat.number;
+        check_held(&message->heartbeat);
+    }
 }
 
 static void on_start(const struct node_effect *effect)
@@ -160,8 +171,11 @@ static void read_closing(const struct closing *closing)
 static void on_close(const struct node_effect *effect)
 {
     read_closing(effect->close.closing);
-    for (size_t i = 0; i < f.n_asked; i++)
+    for (size_t i = 0; i < f.n_asked; i++) {
         CHECK(f.asked[i].id != effect->close.id);
+        CHECK(f.asked[i].forgotten ||
+              f.asked[i].batch != effect->close.closing->batch);
+    }
     CHECK(f.n_asked < CLOSINGS_MAX);
     f.asked[f.n_asked++] =
         (struct asked){effect->close.id, effect->close.closing,
