@@ -19,6 +19,7 @@
 #include "fetch.h"
 #include "pipeline/template.h"
 #include "query.h"
+#include "robots.h"
 #include "store.h"
 
 struct run {
@@ -29,6 +30,7 @@ struct run {
     struct extractor *extractors[PIPELINE_WORKERS_MAX];
     size_t keys_max; /* of one source; 0: all */
     struct fetch_pool *fetches;
+    struct robots *robots;
     struct queries *queries; /* NULL unless a source is of class sql */
     struct store *store;
     struct arena keys; /* of a list being extracted */
@@ -76,6 +78,10 @@ static void on_fetched(void *context, uint64_t id,
                        const struct fetch_answer *answer)
 {
     struct run *run = context;
+    if (id & ROBOTS_FETCH) {
+        robots_fetched(run->robots, id, answer);
+        return;
+    }
     const struct worker *worker = worker_of(answer->request);
     struct slice fields[PIPELINE_FIELDS_MAX];
     CRASH_POINT("after_fetch");
@@ -195,29 +201,59 @@ static bool is_foreign(struct run *run, const struct node_effect *effect)
            strcmp(there->data + len, ":443");
 }
 
+static void tell_not_started(struct run *run, uint64_t fetch, const char *why)
+{
+    struct fetched fetched = {.fetch = fetch,
+                              .outcome = FETCH_FAILED,
+                              .retry_after = -1,
+                              .reason = REASON_INTERNAL,
+                              .detail = slice_of(why)};
+    tell_fetched(run, &fetched);
+}
+
+static void start_fetch(struct run *run, uint64_t fetch,
+                        const struct worker *worker, struct slice url,
+                        bool foreign)
+{
+    struct error err = ERROR_NONE;
+    if (fetch_start(run->fetches, fetch, &worker->request, url, foreign, &err))
+        tell_not_started(run, fetch, err.text);
+}
+
+static void on_robots_allowed(void *context, uint64_t fetch,
+                              const struct worker *worker, struct slice url,
+                              bool foreign)
+{
+    start_fetch(context, fetch, worker, url, foreign);
+}
+
+static void on_robots_answer(void *context, struct fetched *fetched)
+{
+    tell_fetched(context, fetched);
+}
+
 void run_start(struct run *run, const struct node_effect *effect)
 {
     const struct worker *worker = effect->start.worker;
     struct error err = ERROR_NONE;
     CRASH_POINT("before_fetch");
-    int status =
-        worker->class == CLASS_SQL
-            ? queries_start(run->queries, effect->start.fetch, worker,
-                            effect->start.key, effect->start.keys_max, &err)
-            : fetch_start(run->fetches, effect->start.fetch, &worker->request,
-                          effect->start.url, is_foreign(run, effect), &err);
-    if (!status)
+    if (worker->class == CLASS_SQL) {
+        if (queries_start(run->queries, effect->start.fetch, worker,
+                          effect->start.key, effect->start.keys_max, &err))
+            tell_not_started(run, effect->start.fetch, err.text);
         return;
-    struct fetched fetched = {.fetch = effect->start.fetch,
-                              .outcome = FETCH_FAILED,
-                              .retry_after = -1,
-                              .reason = REASON_INTERNAL,
-                              .detail = slice_of(err.text)};
-    tell_fetched(run, &fetched);
+    }
+    bool foreign = is_foreign(run, effect);
+    if (worker->request.robots)
+        robots_ask(run->robots, effect, foreign);
+    else
+        start_fetch(run, effect->start.fetch, worker, effect->start.url,
+                    foreign);
 }
 
 void run_cancel(struct run *run, uint64_t fetch)
 {
+    robots_cancel(run->robots, fetch);
     fetch_cancel(run->fetches, fetch);
 }
 
@@ -238,6 +274,7 @@ void run_close(struct run *run, const struct node_effect *effect)
 
 void run_forget(struct run *run)
 {
+    robots_cancel_all(run->robots);
     fetch_cancel_all(run->fetches);
     store_forget(run->store);
 }
@@ -329,6 +366,14 @@ static int open_database(struct run *run, struct event_base *base,
     return status;
 }
 
+static int open_robots(struct run *run, struct error *err)
+{
+    const struct robots_callbacks callbacks = {run, on_robots_allowed,
+                                               on_robots_answer};
+    run->robots = robots_new(run->fetches, &callbacks);
+    return run->robots ? 0 : error_set(err, ERR_MEMORY, "no memory for a run");
+}
+
 int run_new(struct event_base *base, const struct welcome *welcome,
             const struct settings *settings,
             const struct run_callbacks *callbacks, struct run **ret,
@@ -344,6 +389,7 @@ int run_new(struct event_base *base, const struct welcome *welcome,
         make_extractors(run, err) ||
         fetch_pool_new(base, settings_get(settings, "WINDROW_CA_FILE"),
                        on_fetched, run, &run->fetches, err) ||
+        open_robots(run, err) ||
         open_database(run, base, welcome, settings, err)) {
         run_free(&run);
         return (int)err->code;
@@ -359,6 +405,7 @@ void run_free(struct run **ptr)
         return;
     store_free(&run->store);
     queries_free(&run->queries);
+    robots_free(&run->robots);
     fetch_pool_free(&run->fetches);
     for (size_t i = 0; i < PIPELINE_WORKERS_MAX; i++)
         extractor_free(&run->extractors[i]);

@@ -22,6 +22,7 @@
       "play this list: a symbol a line, or CSV with a\n"                       \
       "column Symbol")                                                         \
     X(COUNT, "count", "N", "play N generated symbols: K0000001, ...")          \
+    X(ROBOTS, "robots", "TEXT", "what /robots.txt says (there is none)")       \
     X(REPLAY, "replay", "DIR",                                                 \
       "recorded answers: DIR/wiki.html, DIR/chart/KEY,\n"                      \
       "DIR/quote/KEY, and DIR/status.tsv or\n"                                 \
@@ -203,6 +204,9 @@ static int take_option(struct options *options, int id, const char *name,
         break;
     case OPTION_REPLAY:
         options->replay_dir = text;
+        break;
+    case OPTION_ROBOTS:
+        options->robots = text;
         break;
     case OPTION_NO_CHECK:
         options->user_agent_check = false;

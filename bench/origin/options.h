@@ -16,6 +16,7 @@ struct options {
     const char *port_file;    /* NULL: none */
     const char *symbols_file; /* NULL: none */
     const char *replay_dir;   /* NULL: none */
+    const char *robots;       /* text of /robots.txt; NULL: none */
     const char *price_of;     /* print this symbol's price and end; NULL: no */
     int64_t count;            /* of generated symbols; -1: not asked for */
     usec_t latency;

@@ -21,6 +21,7 @@ static enum page fixed_page(const char *path, const char **ret_key)
         {"/symbols.json", PAGE_SYMBOLS_JSON, "symbols"},
         {"/symbols.txt", PAGE_SYMBOLS_TEXT, "symbols"},
         {"/symbols.csv", PAGE_SYMBOLS_CSV, "symbols"},
+        {"/robots.txt", PAGE_ROBOTS, "robots"},
         {"/origin/log", PAGE_LOG, ""},
         {"/origin/reset", PAGE_RESET, ""},
         {"/origin/health", PAGE_HEALTH, ""},

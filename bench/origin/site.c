@@ -321,6 +321,12 @@ static void answer_page(struct site *site, const struct http_request *request,
     case PAGE_SYMBOLS_CSV:
         answer_list(site, LIST_CSV, request->gzip, TYPE_CSV, answer);
         break;
+    case PAGE_ROBOTS:
+        if (site->options->robots)
+            set_text(answer, 200, TYPE_TEXT, site->options->robots);
+        else
+            set_not_found(answer, visit->page);
+        break;
     case PAGE_CHART:
     case PAGE_QUOTE:
         answer_quote(site, visit, QUOTE_PRICE, answer);

@@ -152,5 +152,9 @@ void node_answer(struct node_core *core, const struct fetched *fetched)
     case FETCH_REDIRECT:
         on_redirect(core, slot, fetched);
         break;
+    case FETCH_AGAIN:
+        lane->crawl_delay = fetched->crawl_delay;
+        node_slot_back(core, slot);
+        break;
     }
 }

@@ -31,7 +31,9 @@
  * numbers in hexadecimal.
  *
  * Budgets: a worker's rate is kept by a bucket of one request for each host;
- * at more than 200 a second, of what 5 ms bring. Every START counts.
+ * at more than 200 a second, of what 5 ms bring. Every START counts. A host's
+ * Crawl-delay, where the shell tells one, is kept with the part of it that the
+ * node's share is of the whole rate.
  */
 #ifndef CORE_NODE_CORE_H
 #define CORE_NODE_CORE_H
@@ -62,6 +64,7 @@ enum fetch_outcome {
     FETCH_KEYS,     /* of a source: `keys`, checked and each once */
     FETCH_FAILED,   /* `reason`, and whatever else is known */
     FETCH_REDIRECT, /* to `url`; counts against the budget of its host */
+    FETCH_AGAIN,    /* it did not begin: when `crawl_delay` lets it */
 };
 
 /* Everything it points at is only valid during the call. */
@@ -76,6 +79,7 @@ struct fetched {
     enum reason reason;
     int http_status;
     usec_t retry_after; /* already cut to RETRY_AFTER_MAX; -1: none sent */
+    usec_t crawl_delay; /* AGAIN: between two requests to the host; 0: none */
     struct slice detail;
     struct slice url;
 };
@@ -118,10 +122,11 @@ struct node_effect {
         struct {
             uint64_t fetch;
             const struct worker *worker;
-            struct slice key; /* sql sources: "N:KEY", N keys so far, the
-                                 page after KEY ("0:" is the first) */
-            struct slice url; /* what to ask; empty for sql */
-            size_t keys_max;  /* sources: how many keys are wanted; 0: all */
+            struct slice key;   /* sql sources: "N:KEY", N keys so far, the
+                                   page after KEY ("0:" is the first) */
+            struct slice url;   /* what to ask; empty for sql */
+            size_t keys_max;    /* sources: how many keys are wanted; 0: all */
+            usec_t crawl_delay; /* what the core knows of the host's */
         } start;
         uint64_t cancel;
         struct {

@@ -180,7 +180,8 @@ struct lane {
     struct node_timer timer;
     usec_t spent; /* when the bucket was last emptied */
     usec_t hold_until, hold_sent;
-    int refusals; /* one after another */
+    int refusals;       /* one after another */
+    usec_t crawl_delay; /* of the host, for all nodes; 0: none */
     char host[];
 };
 
@@ -325,6 +326,7 @@ void node_batch_free(struct batch *batch);
 /* node_slot.c */
 void node_slot_set_state(struct slot *slot, enum slot_state state);
 void node_slot_ready(struct node_core *core, struct slot *slot);
+void node_slot_back(struct node_core *core, struct slot *slot);
 bool node_slot_start(struct node_core *core, struct slot *slot);
 /* The slot of a transfer; NULL: it is not under way any more. */
 struct slot *node_slot_find(const struct node_core *core, uint64_t fetch);

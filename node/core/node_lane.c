@@ -43,6 +43,18 @@ static usec_t interval(double rate)
     return us < 1e15 ? (usec_t)us : (usec_t)1e15;
 }
 
+/* Between two starts at the lane's host, by a rate for each host. */
+static usec_t pause_at(const struct lane *lane, double rate)
+{
+    usec_t pause = rate > 0 ? interval(rate) : 0;
+    if (!lane->crawl_delay)
+        return pause;
+    double part = rate / lane->crew->worker->request.rate;
+    double one_in = (double)USEC_PER_SEC / (double)lane->crawl_delay;
+    usec_t crawl = interval(one_in * part);
+    return pause > crawl ? pause : crawl;
+}
+
 /* Lanes in memory */
 
 static size_t bucket_of(struct slice host)
@@ -76,9 +88,9 @@ static bool is_idle(const struct node_core *core, const struct lane *lane)
     const struct crew *crew = lane->crew;
     double rate =
         crew->share_rate > 0 ? crew->share_rate : crew->worker->request.rate;
-    usec_t pause = rate > 0 ? interval(rate) : 0;
     return lane->state == LANE_IDLE && lane->in_flight == 0 &&
-           lane->hold_until <= core->now && lane->spent + pause <= core->now &&
+           lane->hold_until <= core->now &&
+           lane->spent + pause_at(lane, rate) <= core->now &&
            lane != crew->fixed && lane != crew->overflow;
 }
 
@@ -323,9 +335,9 @@ static bool may_start(struct node_core *core, struct lane *lane)
         set_state(lane, LANE_BLOCKED);
         return false;
     }
-    if (crew->share_rate > 0 &&
-        lane->spent + interval(crew->share_rate) > core->now) {
-        wait_until(core, lane, lane->spent + interval(crew->share_rate));
+    usec_t due = lane->spent + pause_at(lane, crew->share_rate);
+    if (due > core->now) {
+        wait_until(core, lane, due);
         return false;
     }
     return true;
@@ -333,8 +345,7 @@ static bool may_start(struct node_core *core, struct lane *lane)
 
 static void spend(struct node_core *core, struct lane *lane)
 {
-    usec_t pause =
-        lane->crew->share_rate > 0 ? interval(lane->crew->share_rate) : 0;
+    usec_t pause = pause_at(lane, lane->crew->share_rate);
     usec_t burst = RATE_TURN > pause ? RATE_TURN - pause : 0;
     lane->spent += pause;
     if (lane->spent < core->now - burst)

@@ -278,7 +278,17 @@ bool node_slot_start(struct node_core *core, struct slot *slot)
     effect->start.key = slot->key;
     effect->start.url = url;
     effect->start.keys_max = node_slot_keys_wanted(core, worker, slot->key);
+    effect->start.crawl_delay = slot->lane->crawl_delay;
     return true;
+}
+
+/* Its transfer did not begin: that was no try. */
+void node_slot_back(struct node_core *core, struct slot *slot)
+{
+    if (!slot->redirect.data && --slot->attempts > 0)
+        core->retries--;
+    core->fetches--;
+    node_slot_ready(core, slot);
 }
 
 /* Moving */

@@ -27,6 +27,7 @@
       "too many redirects, or to a place that is not allowed")                 \
     X(REASON_PRIVATE, "private_address", false,                                \
       "a private address, and deny_private is set")                            \
+    X(REASON_ROBOTS, "robots", false, "the site's robots.txt disallows it")    \
     X(REASON_TOO_LARGE, "too_large", false, "the answer exceeds a limit")      \
     X(REASON_NOT_JSON, "not_json", true, "the answer is not JSON")             \
     X(REASON_NOT_HTML, "not_html", true, "the answer can't be read as HTML")   \

@@ -97,6 +97,7 @@ struct request {
                                cluster; 0: unlimited */
     int max_in_flight;      /* for each host over the cluster; 0: unlimited */
     bool adaptive;          /* rate is a ceiling: find what a site bears */
+    bool robots;            /* obey the sites' robots.txt */
     bool deny_private;      /* refuse private and loopback addresses */
 };
 

@@ -155,6 +155,19 @@ static void read_adaptive(struct loader *loader, struct worker *worker,
     load_boolean(loader, node, "option 'adaptive'", &worker->request.adaptive);
 }
 
+static void read_robots(struct loader *loader, struct worker *worker,
+                        const struct yaml_node *node)
+{
+    const char *text = load_text(loader, node, "option 'robots'");
+    if (!text)
+        return;
+    if (strcmp(text, "obey") != 0 && strcmp(text, "ignore") != 0)
+        complain(loader, node,
+                 "option 'robots' is '%s'; obey or ignore is allowed",
+                 shown(text).text);
+    worker->request.robots = !strcmp(text, "obey");
+}
+
 static void read_deny_private(struct loader *loader, struct worker *worker,
                               const struct yaml_node *node)
 {
@@ -195,6 +208,7 @@ static const struct option {
     {"redirects", OF_WEB, 0, read_redirects},
     {"refusals", OF_WEB, 0, read_refusals},
     {"retry", OF_WEB, 0, read_retry},
+    {"robots", OF_WEB, 0, read_robots},
     {"table", OF_TABLE | OF_STORE, OF_STORE, read_table},
     {"table_class", OF_TABLE, 0, read_table_class},
     {"table_xpath", OF_TABLE, 0, read_table_xpath},
@@ -260,6 +274,9 @@ static void check_together(struct loader *loader, struct worker *worker,
     if (worker->request.adaptive && !(worker->request.rate > 0))
         complain(loader, node,
                  "adaptive needs a rate: the most that it may try");
+    /* A Crawl-delay holds over all nodes, as a part of each one's share. */
+    if (worker->request.robots && !(worker->request.rate > 0))
+        worker->request.rate = PIPELINE_RATE_MAX;
     if (worker->class != CLASS_FILE)
         return;
     if (!worker->file.path && worker->n_input_values)

@@ -450,6 +450,13 @@ void redirected(const char *key, const char *url)
             (struct fetched){.outcome = FETCH_REDIRECT, .url = slice_of(url)});
 }
 
+void sent_back(const char *key, usec_t crawl_delay)
+{
+    fetched(key, (struct fetched){.outcome = FETCH_AGAIN,
+                                  .retry_after = -1,
+                                  .crawl_delay = crawl_delay});
+}
+
 void found(const char *key, const char *keys, bool more)
 {
     static struct slice slices[KEYS_MAX];

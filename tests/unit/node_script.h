@@ -75,6 +75,7 @@ void record(const char *key, const char *price);
 void failed(const char *key, enum reason reason);
 void refused(const char *key, usec_t retry_after);
 void redirected(const char *key, const char *url);
+void sent_back(const char *key, usec_t crawl_delay);
 void found(const char *key, const char *keys, bool more);
 
 /* The store: about the closing of the batch. won() gives its children the

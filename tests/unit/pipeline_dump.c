@@ -34,6 +34,7 @@ static void dump_request(const struct request *r, struct buffer *out)
     buffer_printf(out, "  rate: %g\n", r->rate);
     dump_number(out, "max_in_flight", r->max_in_flight);
     dump_number(out, "adaptive", r->adaptive);
+    dump_number(out, "robots", r->robots);
     dump_number(out, "deny_private", r->deny_private);
 }
 

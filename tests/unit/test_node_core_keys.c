@@ -426,6 +426,24 @@ static void test_rate(void **state)
     assert_int_equal(pass_until_effect(5 * SECOND), 100 * MS);
 }
 
+/* A host's Crawl-delay is kept as the part of it that the share is of the
+ * whole rate, here a fifth; and what was sent back is no try. */
+static void test_crawl_delay(void **state)
+{
+    (void)state;
+    task(7, BUDGET, "A B");
+    share(BUDGET, 2, 0, 60 * SECOND);
+    expect("start A http://b/A\n");
+    sent_back("A", SECOND);
+    assert_int_equal(pass_until_effect(20 * SECOND), 5 * SECOND);
+    expect("start B http://b/B\n");
+    assert_int_equal(pass_until_effect(20 * SECOND), 5 * SECOND);
+    expect("start A http://b/A\n");
+    record("B", "2");
+    failed("A", REASON_NOT_FOUND);
+    expect("close 7: store B=2; failed A not_found 1; done 2\n");
+}
+
 /* Retries and redirects count against the rate too. */
 static void test_rate_counts_all(void **state)
 {
@@ -594,6 +612,7 @@ int main(void)
         TEST(test_share_is_obeyed),
         TEST(test_waiting_keys_are_kept),
         TEST(test_rate),
+        TEST(test_crawl_delay),
         TEST(test_rate_counts_all),
         TEST(test_high_rate),
         TEST(test_in_flight),
