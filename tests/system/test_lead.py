@@ -81,6 +81,8 @@ def test_a_stand_by_takes_over(start, origin, store):
     committed = store.prices()
     server.reset()
     until(lambda: owner(store)[1] == 2, "the second leads", 5)
+    print(f"figure: led {time.monotonic() - killed:.1f} s after the death, "
+          "with a lease of 2 s")
     assert time.monotonic() - killed < 5
     assert_all_stored(second.wait(40), store)
     assert not set(committed) & set(server.asked())

@@ -29,6 +29,9 @@ def listed(pipeline, tmp_path):
 
 def assert_rate_held(log, nodes):
     """Never more than the rate, and one for each node, in any second."""
+    used = log["requests"] / log["seconds"] / RATE
+    print(f"figure: busiest second {log['second_max']} of {RATE}, "
+          f"{100 * used:.0f} % used, {log['in_flight_max']} in flight")
     assert log["second_max"] <= RATE + nodes, log
 
 
@@ -109,7 +112,9 @@ def test_in_flight_while_nodes_come_and_go(start, windrow, origin, listed,
         time.sleep(1.3)
     result = run.wait(60)
     assert (result.status, sqlite.count()) == (0, 500), result
-    assert server.log()["in_flight_max"] <= 7
+    most = server.log()["in_flight_max"]
+    print(f"figure: {most} in flight of 7")
+    assert most <= 7
 
 
 def test_a_refusal_slows_all_nodes(start, origin, listed, sqlite):
@@ -137,5 +142,7 @@ def test_adaptive_finds_what_a_site_bears(windrow, origin, listed, sqlite):
                      timeout=90)
     assert (result.status, sqlite.count()) == (0, 600), result
     log = server.log()
+    print(f"figure: {log['requests'] / log['seconds']:.0f} requests a second "
+          f"where 60 are borne, {log['injected']}")
     assert log["requests"] / log["seconds"] > 15, log
     assert log["injected"].get("429", 0) < 0.4 * log["requests"], log

@@ -30,6 +30,7 @@ def test_more_nodes_while_it_runs(start, windrow, origin, store):
     began = time.monotonic()
     assert (told.status, told.out) == (0, "run 1: 6 local nodes are wanted\n")
     until(lambda: len(run.nodes()) == 6, "six nodes", 5)
+    print(f"figure: six nodes {time.monotonic() - began:.1f} s after the word")
     assert time.monotonic() - began < 2
     result = run.wait(40)
     assert_all_stored(result, store)
