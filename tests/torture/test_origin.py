@@ -15,7 +15,7 @@ import harness
 from halves import one_store_in_the_short_form  # noqa: F401
 from harness import PATIENCE, until
 
-TIMEOUT = 1.0 * PATIENCE
+TIMEOUT = 2.0 * PATIENCE
 ATTEMPTS = 2
 HUGE = 10_000_000_000
 MEMORY_MAX = 200_000_000  # of one node, with all of these in flight
@@ -239,8 +239,8 @@ def test_the_list_meets_each_fault(torture, store, origin, pipeline, windrow,
         fetcher("json"), harness.store())
     result = windrow("run", path, "--scale", 2, origin=server, store=store)
     assert result.status == 0, result
-    assert server.log()["keys"]["wiki"]["injected"] == [
-        *passing[:32], *([None] if len(passing) < 32 else [])]
+    injected = server.log()["keys"]["wiki"]["injected"]
+    assert injected[:len(passing)] == passing
     torture.row("each fault of the site, one after the other, at the list",
                 store=store, keys=20, tried=len(passing))
 
