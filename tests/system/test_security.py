@@ -421,6 +421,7 @@ def test_a_node_says_no_password_either(tmp_path):
             [harness.BUILD / "windrow-node", "--connect",
              f"ipc://{tmp_path}/none"], capture_output=True, text=True,
             timeout=30, env={**os.environ, "DATABASE_URL": url,
+                             "WINDROW_DATABASE_WAIT": "1s",
                              "WINDROW_LOG_LEVEL": "debug"})
         assert done.returncode in (2, 4) and done.stderr, done
         assert SECRET not in done.stdout + done.stderr, done
