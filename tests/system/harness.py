@@ -29,6 +29,12 @@ SP500 = SOURCE / "pipelines/sp500.yaml"
 # (a sanitizer's, a busy machine's) is given more.
 PATIENCE = float(os.environ.get("WINDROW_PATIENCE", 1))
 
+
+def is_sanitized():
+    """Whether the programs were built with AddressSanitizer."""
+    return b"__asan_init" in (BUILD / "windrow").read_bytes()
+
+
 PR_SET_PDEATHSIG = 1
 libc = ctypes.CDLL(None)
 

@@ -65,5 +65,7 @@ def test_a_long_list(run_keys, symbols, store, request, tmp_path):
     assert set(store.prices()) == set(symbols)
     assert result.summary["stored"] == len(symbols)
     assert len(few) == len(many) == 3 and min(few + many) > 1_000_000
+    if harness.is_sanitized():
+        return  # AddressSanitizer keeps what was freed
     growth = [large - little for little, large in zip(few, many)]
     assert max(growth) <= GROWTH_MAX, (few, many)
