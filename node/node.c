@@ -115,7 +115,9 @@ static void replace_run(struct node *node, struct run *fresh)
 }
 
 /* A welcome brings the run, which must be ready before the core hears of it.
- * The core may ignore the welcome: then it goes on with the run it has. */
+ * The core may ignore the welcome: then it goes on with the run it has. A
+ * database that is away for a moment is no reason to end: not having heard of
+ * the welcome, the core says hello again, and gets another. */
 static void take_welcome(struct node *node, const struct message *message)
 {
     const struct welcome *welcome = &message->welcome;
@@ -131,7 +133,10 @@ static void take_welcome(struct node *node, const struct message *message)
                            &callbacks, &fresh, &err)) ||
         links_connect_tasks(node->links, welcome->task_endpoint, &err)) {
         run_free(&fresh);
-        give_up(node, err.text);
+        if (error_code_kind(err.code) == ERROR_RETRY)
+            log_warn(node->options->name, "%s; saying hello again", err.text);
+        else
+            give_up(node, err.text);
         return;
     }
     struct node_event event = {.type = NODE_EVENT_MESSAGE, .message = message};
