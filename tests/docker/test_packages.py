@@ -18,12 +18,7 @@ NAMES = ["windrow", "windrow-node", "windrow-bench"]
 def packages(tmp_path_factory):
     """Folder with the packages of the programs that were built."""
     folder = tmp_path_factory.mktemp("packages")
-    made = tmp_path_factory.mktemp("build")
-    # Not in the build's own folder, which is for /usr/local.
-    run("cmake", "--preset", "release", "-B", made, "-DWINDROW_TESTS=OFF",
-        "-DCMAKE_INSTALL_PREFIX=/usr", cwd=SOURCE)
-    run("cmake", "--build", made, timeout=300)
-    run("cpack", "-B", folder, cwd=made)
+    run("cpack", "-B", folder, cwd=BUILD, timeout=300)
     found = sorted(folder.glob("*.deb"))
     assert sorted(path.name.split("_")[0] for path in found) == sorted(NAMES)
     return folder
