@@ -12,6 +12,9 @@ import time
 import pytest
 
 from harness import BUILD, SP500, SqliteStore, facts, until
+from torture import FULL
+
+full_only = pytest.mark.skipif(not FULL, reason="in the long form only")
 
 SLOWLY = {"YAHOO_IN_FLIGHT": "24", "WINDROW_LEASE": "1s",
           "WINDROW_HEARTBEAT": "250ms", "WINDROW_MASTER_LEASE": "1s"}
@@ -78,6 +81,7 @@ def test_the_disk_is_full(start, origin, disk, torture):
                recover=time.monotonic() - began)
 
 
+@full_only
 def test_the_disk_stays_full(start, windrow, origin, disk, torture):
     """Exit 4 after WINDROW_DATABASE_WAIT; resumed when there is room."""
     store = SqliteStore(disk.path / "store.db")
@@ -260,7 +264,7 @@ def test_the_summary_goes_to_a_full_disk(origin, store, torture):
 
 # Descriptors and memory.
 
-@pytest.mark.parametrize("limit", [32, 48, 64, 100])
+@pytest.mark.parametrize("limit", [32, 48, 64, 100] if FULL else [64])
 def test_few_descriptors(origin, store, torture, limit):
     """All is stored with what there is, or the run ends with a word about
     it: never half, never for ever."""

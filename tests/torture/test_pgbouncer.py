@@ -1,6 +1,5 @@
 """Through Debian's pgbouncer in transaction mode: each transaction may get
 another session, which others have used before."""
-import os
 import shutil
 import time
 
@@ -8,10 +7,12 @@ import pytest
 
 from databases import Pgbouncer
 from harness import SP500, facts, source, store as sink, quotes, until
+from torture import FULL
 
 pytestmark = pytest.mark.skipif(not shutil.which(Pgbouncer.PROGRAM),
                                 reason="no pgbouncer")
 
+full_only = pytest.mark.skipif(not FULL, reason="in the long form only")
 SLOWLY = {"YAHOO_IN_FLIGHT": "24", "WINDROW_LEASE": "1s",
           "WINDROW_HEARTBEAT": "250ms", "WINDROW_MASTER_LEASE": "1s"}
 
@@ -22,7 +23,8 @@ def pooled(starter, postgres):
     return lambda **options: starter.keep(Pgbouncer(postgres, **options))
 
 
-@pytest.mark.parametrize("mode", ["transaction", "session"])
+@pytest.mark.parametrize("mode", [
+    "transaction", pytest.param("session", marks=full_only)])
 def test_a_run(windrow, origin, postgres, pooled, torture, mode):
     """Four nodes and a master share three sessions, or ten in session mode,
     which gives one to each client for as long as it stays."""
@@ -68,7 +70,8 @@ def test_sessions_are_left_as_they_were(windrow, origin, postgres, pooled,
     assert settings() == before
 
 
-@pytest.mark.parametrize("isolation", ["repeatable read", "serializable"])
+@pytest.mark.parametrize("isolation", [
+    pytest.param("repeatable read", marks=full_only), "serializable"])
 def test_another_isolation(windrow, origin, postgres, pooled, torture,
                            isolation):
     """The server's default is no matter behind a pooler either."""
