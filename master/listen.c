@@ -1,9 +1,13 @@
 /* listen.c: see listen.h. */
 #include "listen.h"
 
+#include <errno.h>
+#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "wire/curve.h"
 #include "wire/endpoint.h"
@@ -75,22 +79,46 @@ static int check_database(const struct settings *settings, struct error *err)
     return (int)err->code;
 }
 
+/* Whether another program has the port. It is only bound, never listened at:
+ * nodes that wait for us dial it all the time. */
+static bool is_taken(const char *endpoint)
+{
+    const struct addrinfo hints = {.ai_flags = AI_PASSIVE,
+                                   .ai_socktype = SOCK_STREAM};
+    struct addrinfo *found = NULL;
+    char host[SOCKET_ENDPOINT_BYTES];
+    const char *colon = strrchr(endpoint, ':');
+    bool brackets = endpoint[6] == '[';
+    int on = 1;
+    snprintf(host, sizeof host, "%.*s",
+             (int)(colon - endpoint) - 6 - 2 * (int)brackets,
+             endpoint + 6 + brackets);
+    if (getaddrinfo(strcmp(host, "*") ? host : NULL, colon + 1, &hints, &found))
+        return false; /* an interface's name, perhaps */
+    int fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool taken =
+        fd >= 0 && !setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) &&
+        bind(fd, found->ai_addr, found->ai_addrlen) && errno == EADDRINUSE;
+    if (fd >= 0)
+        close(fd);
+    freeaddrinfo(found);
+    return taken;
+}
+
 /* Better told now than when the run stands in the ledger. A master that stands
  * by may share its port with the one that leads. */
 static int check_free(const struct listen *listen, struct error *err)
 {
     struct endpoints endpoints;
-    struct wire_socket *socket = NULL;
-    struct wire_context *wire = wire_context_new();
-    if (!wire)
-        return error_set(err, ERR_SYSTEM, "no ZeroMQ context");
-    if (!endpoints_of(listen->place, &endpoints, err) &&
-        !wire_socket_new(wire, NULL, SOCKET_PUSH, NULL, NULL, &socket, err) &&
-        !wire_socket_bind(socket, endpoints.reports, NULL, err))
-        (void)!wire_socket_bind(socket, endpoints.control, NULL, err);
-    wire_socket_free(&socket, 0);
-    wire_context_free(&wire);
-    return (int)err->code;
+    if (endpoints_of(listen->place, &endpoints, err))
+        return (int)err->code;
+    bool first = is_taken(endpoints.reports);
+    if (first || is_taken(endpoints.control))
+        return error_set(err, ERR_CONFLICT,
+                         "%s is in use by another program: is a master there "
+                         "already?",
+                         first ? endpoints.reports : endpoints.control);
+    return 0;
 }
 
 static int check_keys(const struct listen *listen, struct error *err)

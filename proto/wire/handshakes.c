@@ -5,7 +5,10 @@
  * libzmq tells it as events of a monitor (zmq_socket_monitor(3)). They are
  * looked at once a second. After a handshake that was refused libzmq gives
  * the connection up for good, so it is made anew here: the key may have been
- * allowed, or the master replaced, meanwhile.
+ * allowed, or the master replaced, meanwhile. It also does so without a word,
+ * where the other side's socket was of the wrong kind: a connection that is
+ * none, and of which nothing is heard for GIVEN_UP_S, is made anew too. (One
+ * that libzmq still tries has events all the time.)
  */
 #include <errno.h>
 #include <stdio.h>
@@ -16,9 +19,12 @@
 #include "wire/socket_private.h"
 
 #define LOOK_EVERY_S 1
+#define GIVEN_UP_S 5 /* more than a try may take: socket.c */
 #define TELL_AGAIN (60 * USEC_PER_SEC)
 #define EVENTS                                                                 \
-    (ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL |    \
+    (ZMQ_EVENT_CONNECT_DELAYED | ZMQ_EVENT_CONNECT_RETRIED |                   \
+     ZMQ_EVENT_CLOSED | ZMQ_EVENT_DISCONNECTED |                               \
+     ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL |    \
      ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH)
 
 struct handshakes {
@@ -28,7 +34,9 @@ struct handshakes {
     char endpoint[SOCKET_ENDPOINT_BYTES];
     socket_on_failed *on_failed;
     void *context;
-    int told; /* a failure, or -1 */
+    bool connected;
+    int quiet; /* looks in a row without an event */
+    int told;  /* a failure, or -1 */
     usec_t told_at;
 };
 
@@ -60,8 +68,9 @@ static void tell(struct handshakes *handshakes, int failure)
     handshakes->on_failed(handshakes->context, (enum handshake_failure)failure);
 }
 
-static void connect_anew(const struct handshakes *handshakes)
+static void connect_anew(struct handshakes *handshakes)
 {
+    handshakes->quiet = 0;
     zmq_disconnect(handshakes->socket->zmq, handshakes->endpoint);
     zmq_connect(handshakes->socket->zmq, handshakes->endpoint);
     if (handshakes->socket->changed)
@@ -75,19 +84,35 @@ static void on_look(evutil_socket_t fd, short what, void *context)
     struct handshakes *handshakes = context;
     int event, failure = -1;
     bool given_up = false;
+    handshakes->quiet++;
     while ((event = next_event(handshakes->monitor))) {
-        if (event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED) {
+        handshakes->quiet = 0;
+        switch (event) {
+        case ZMQ_EVENT_HANDSHAKE_SUCCEEDED:
+            handshakes->connected = true;
             failure = handshakes->told = -1;
             given_up = false;
-        } else if (event == ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL) {
+            break;
+        case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL:
             failure = HANDSHAKE_CUT;
-        } else {
-            failure = event == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH
-                          ? HANDSHAKE_KEY_REFUSED
-                          : HANDSHAKE_NO_KEYS;
+            break;
+        case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
+            failure = HANDSHAKE_KEY_REFUSED;
             given_up = true;
+            break;
+        case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL:
+            failure = HANDSHAKE_NO_KEYS;
+            given_up = true;
+            break;
+        case ZMQ_EVENT_DISCONNECTED:
+            handshakes->connected = false;
+            break;
+        default: /* it is being tried */
+            break;
         }
     }
+    if (!handshakes->connected && handshakes->quiet >= GIVEN_UP_S)
+        given_up = true;
     if (failure >= 0)
         tell(handshakes, failure);
     if (given_up)

@@ -348,6 +348,38 @@ static void test_plain(void **state)
     end(&talk);
 }
 
+/* A socket of another kind had the port for a while: libzmq gives up without a
+ * word, and still the connection is made once the right one is there. */
+static void test_wrong_kind(void **state)
+{
+    (void)state;
+    struct talk talk = {.base = event_base_new(),
+                        .there = wire_context_new(),
+                        .here = wire_context_new()};
+    struct error err = ERROR_NONE;
+    char endpoint[SOCKET_ENDPOINT_BYTES];
+    talk.tick = event_new(talk.base, -1, EV_PERSIST, on_tick, NULL);
+    event_add(talk.tick, &(struct timeval){0, 20000});
+    struct wire_context *wrong_context = wire_context_new();
+    struct wire_socket *wrong = NULL;
+    must(wire_socket_new(wrong_context, talk.base, SOCKET_PUSH, NULL, NULL,
+                         &wrong, &err));
+    must(wire_socket_bind(wrong, "tcp://127.0.0.1:*", endpoint, &err));
+    must(wire_socket_new(talk.here, talk.base, SOCKET_PUSH, NULL, NULL,
+                         &talk.client, &err));
+    must(wire_socket_connect(talk.client, endpoint, &err));
+    must(wire_socket_watch(talk.client, endpoint, on_failed, &talk, &err));
+    assert_true(wire_socket_send(talk.client, slice_of("{}")));
+    run_for(&talk, QUIET);
+    wire_socket_free(&wrong, 0);
+    wire_context_free(&wrong_context);
+    must(wire_socket_new(talk.there, talk.base, SOCKET_PULL, on_message, &talk,
+                         &talk.server, &err));
+    must(wire_socket_bind(talk.server, endpoint, NULL, &err));
+    run_until(&talk, &talk.heard);
+    end(&talk);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -357,6 +389,7 @@ int main(void)
         TEST(test_bad_files),     TEST(test_names),
         TEST(test_allowed),       TEST(test_allowed_later),
         TEST(test_wrong_master),  TEST(test_plain),
+        TEST(test_wrong_kind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
