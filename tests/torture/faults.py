@@ -86,8 +86,13 @@ FAULTS = {
 RETRIED = {"dns", "connect", "timed_out", "cut_short", "refused", "http_error",
            "not_json", "not_html", "internal"}
 
-# Not an attempt of its own: the next request goes on with the same one.
-REDIRECTS = {"redirect", "redirect-chain"}
+# Not an attempt of its own: the next request goes on with the same one. The
+# fourth is one too many.
+REDIRECTS = {"redirect", "redirect-chain", "redirect-loop"}
+
+# No attempt where the connection was kept from before: libcurl asks again by
+# itself.
+UNCOUNTED = {"close", "reset", "stale"}
 
 
 def outcome(kind, page, store):
