@@ -240,7 +240,7 @@ static PGresult *last_answer(PGconn *connection)
             PQclear(result);
         }
     }
-    if (!is_good(answer))
+    if (answer && !is_good(answer))
         return answer;
     PQclear(answer); /* what was not synced may not be committed */
     return PQmakeEmptyPGresult(connection, PGRES_PIPELINE_ABORTED);
@@ -259,7 +259,9 @@ static PGresult *transact(PGconn *connection, const char *sql, int n,
         !PQpipelineSync(connection))
         return NULL;
     PGresult *answer = last_answer(connection);
-    PQexitPipelineMode(connection);
+    if (PQstatus(connection) == CONNECTION_OK &&
+        PQresultStatus(answer) != PGRES_PIPELINE_ABORTED)
+        PQexitPipelineMode(connection);
     return answer;
 }
 
