@@ -60,11 +60,19 @@ static void tell_core(struct cluster *cluster, const struct master_event *event)
 
 static void send_message(struct cluster *cluster, struct message *message);
 
+/* Of messages: the ledger's epochs are each run's own, and a node that serves
+ * run after run must not take another run's master for the one it had. */
+static int64_t message_epoch(const struct cluster *cluster)
+{
+    const struct cluster_options *options = cluster->options;
+    return options->run * MESSAGE_EPOCHS_OF_A_RUN + options->epoch;
+}
+
 /* The run is over, and this node comes late. */
 static void send_away(struct cluster *cluster, const struct message *hello)
 {
     struct message message = {.type = MESSAGE_END,
-                              .epoch = cluster->options->epoch,
+                              .epoch = message_epoch(cluster),
                               .incarnation = hello->incarnation};
     memcpy(message.node, hello->node, sizeof message.node);
     message.end.reason = "the run is over";
@@ -414,7 +422,7 @@ static int open_core(struct cluster *cluster, struct error *err)
         .pipeline = options->pipeline,
         .ledger_id = ledger_id(options->ledger),
         .run = options->run,
-        .epoch = options->epoch,
+        .epoch = message_epoch(cluster),
         .resumed = options->resumed && may_have_shares(cluster),
         .nodes_expected = options->n_nodes,
         .batch_keys = options->batch_keys,

@@ -22,6 +22,7 @@
 #include "base/slice.h"
 
 #define PROTOCOL_VERSION 1
+#define MESSAGE_EPOCHS_OF_A_RUN (1 << 24) /* "epoch": PROTOCOL.md */
 #define MESSAGE_BYTES_MAX (1024 * 1024)
 #define NODE_NAME_BYTES 64 /* with its NUL; [A-Za-z0-9._-]+ */
 #define MESSAGE_TEXT_BYTES_MAX 512

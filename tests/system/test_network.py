@@ -3,8 +3,8 @@
 All over 127.0.0.1, with real processes and a real PostgreSQL; the hosts that
 are apart are those of tests/torture.
 """
+import contextlib
 import json
-import os
 import random
 import signal
 import socket
@@ -464,3 +464,43 @@ def test_local_nodes_too(secure, starter):
     assert result.status == 0, result
     job.check(secure)
     assert len(result.summary["nodes"]) == 2
+
+
+@contextlib.contextmanager
+def locked(store, table):
+    """Nobody else gets at the table."""
+    import psycopg2
+    with contextlib.closing(psycopg2.connect(store.url)) as connection:
+        connection.cursor().execute(
+            f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+        yield
+
+
+def test_a_run_is_replaced_while_it_commits(network, starter):
+    """The database holds the closings of a run whose master dies; the node
+    goes on with another run, and both end exactly."""
+    job = Job(starter, 400)
+    network.settings = {**job.origin.settings(), "WINDROW_MASTER_LEASE": "1s",
+                        "WINDROW_LEASE": "1s", "WINDROW_HEARTBEAT": "250ms"}
+    node = network.node("--name", "a")
+    assert network.master("run", job.path, "--limit", "1").wait().status == 0
+    network.store.execute("DELETE FROM prices")
+    run = network.master("run", job.path, "--batch", "20")
+    until(lambda: network.store.query(
+        "SELECT count(*) FROM windrow_runs")[0][0] == 2, "a second run")
+    with locked(network.store, "prices"):
+        time.sleep(1)
+        run.signal(signal.SIGKILL)
+        run.process.wait(5)
+        third = network.master("run", job.path, "--batch", "20")
+        time.sleep(2)
+    assert third.wait(30).status == 0
+    assert network.master("resume", 2).wait(30).status == 0
+    assert node.is_running()
+    rows = network.store.rows()
+    assert len(rows) == 800
+    assert network.store.query(
+        "SELECT count(*) FROM (SELECT symbol FROM prices GROUP BY symbol"
+        " HAVING count(*) = 2) AS pairs")[0][0] == 400
+    node.signal(signal.SIGTERM)
+    assert node.wait(10).status == 0
