@@ -8,6 +8,7 @@
 
 #include <inttypes.h>
 
+#include "pipeline/pipeline.h"
 #include "random.h"
 
 enum {
@@ -342,6 +343,8 @@ static void narrow(struct scenario *s, const struct narrowing *narrowing)
         s->nodes = narrowing->nodes;
     if (narrowing->keys > 0)
         s->keys = narrowing->keys;
+    if (s->shape == SHAPE_VALUES && s->keys > PIPELINE_INPUT_VALUES_MAX)
+        s->shape = SHAPE_PLAIN; /* a file does not hold so many */
     for (int i = 0; i < NOISE_TYPE_COUNT; i++)
         if (narrowing->without >> (NARROWING_NOISE_BIT + i) & 1)
             s->noise[i] = 0;
@@ -368,6 +371,12 @@ void scenario_make(uint64_t seed, const struct narrowing *narrowing,
     draw_special(&rng, ret);
     bound_crashes(ret);
     narrow(ret, narrowing);
+}
+
+uint64_t scenario_size(const struct scenario *s)
+{
+    return 1 + (uint64_t)s->keys * (uint64_t)s->nodes /
+                   (SCENARIO_KEYS_DRAWN * SCENARIO_NODES_DRAWN + 1);
 }
 
 void scenario_print(const struct scenario *s, FILE *out)

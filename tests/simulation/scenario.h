@@ -133,6 +133,9 @@ struct narrowing {
 void scenario_make(uint64_t seed, const struct narrowing *narrowing,
                    enum plant plant, struct scenario *ret);
 
+/* How much larger it is than a seed can make it; 1 for what a seed gives. */
+uint64_t scenario_size(const struct scenario *scenario);
+
 /* The pipeline's text. */
 void scenario_yaml(const struct scenario *scenario, struct buffer *ret);
 

@@ -51,7 +51,7 @@ bool run_apart(const struct scenario *scenario, bool verbose,
     CHECK(child >= 0);
     if (!child) {
         dup2(errors, STDERR_FILENO);
-        alarm(RUN_SECONDS_MAX);
+        alarm((unsigned)(RUN_SECONDS_MAX * scenario_size(scenario)));
         world_run(scenario, verbose, shared);
         exit(0); /* not _exit(): the leak checker runs here */
     }

@@ -308,7 +308,7 @@ void world_run(const struct scenario *scenario, bool verbose,
         if (world->now > deadline)
             rule_broken(world, "the run does not end: %zu batches are open",
                         world->ledger.n_open);
-        if (outcome->events > WORLD_EVENTS_MAX)
+        if (outcome->events > WORLD_EVENTS_MAX * scenario_size(scenario))
             rule_broken(world, "events without end");
     }
     world->finished_at = world->now;

@@ -21,7 +21,7 @@
 #include "web_actor.h"
 
 #define WORLD_MASTERS_MAX 48     /* a fault makes at most two new ones */
-#define WORLD_EVENTS_MAX 3000000 /* more in one seed is a loop without end */
+#define WORLD_EVENTS_MAX 3000000 /* more in a seed is a loop without end */
 
 /* What a run amounted to; in memory shared with the parent process. */
 struct outcome {
