@@ -1,12 +1,12 @@
-"""deploy/stack.yaml in a swarm of this machine: scaled in mid-run, and a node
-that is lost replaced."""
+"""deploy/stack.yaml in a swarm of this machine: scaled in mid-run, a node that
+is lost replaced, an update that does not work taken back."""
 import os
 import subprocess
 import uuid
 
 import pytest
 
-from engine import DEPLOY, docker, run, until
+from engine import DEPLOY, docker, inspect, run, until
 
 
 @pytest.fixture
@@ -85,7 +85,7 @@ def stack(swarm):
 
 # Two nodes become six in mid-run; one is killed and replaced; 503 rows, none
 # twice, and the master's task is complete.
-def test_scaled_and_a_node_lost(stack):
+def test_scaled_a_node_lost_a_bad_update(stack):
     cluster = stack(YAHOO_RATE="40/s", YAHOO_IN_FLIGHT="unlimited")
     until(lambda: cluster.rows() >= 40, "the first rows", 90)
     docker("service", "scale", "-d", cluster.service("node") + "=6")
@@ -99,3 +99,13 @@ def test_scaled_and_a_node_lost(stack):
     until(lambda: cluster.state("master") == "Complete", "the run ends", 90)
     assert cluster.stored() == "503|503", cluster.logs()
     assert "503 stored, 0 failed" in cluster.logs()
+
+    # A version of the node that does not work is taken back by itself.
+    before = inspect(cluster.service("node"))["Spec"]["TaskTemplate"]
+    docker("service", "scale", "-d", cluster.service("node") + "=2")
+    docker("service", "update", "-d", "--args", "/bin/false",
+           cluster.service("node"))
+    until(lambda: inspect(cluster.service("node"))["UpdateStatus"]["State"]
+          == "rollback_completed", "the update is taken back", 90, 0.5)
+    after = inspect(cluster.service("node"))["Spec"]["TaskTemplate"]
+    assert after["ContainerSpec"] == before["ContainerSpec"]
