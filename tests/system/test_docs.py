@@ -24,7 +24,7 @@ from harness import SOURCE
 PAGES = [SOURCE / "README.md", SOURCE / "CONTRIBUTING.md",
          SOURCE / "CHANGELOG.md", *sorted((SOURCE / "docs").rglob("*.md"))]
 MANUALS = {"windrow.1": ("windrow", ["run", "resume", "check", "runs",
-                                     "failures", "settings"]),
+                                     "failures", "keygen", "settings"]),
            "windrow-node.1": ("windrow-node", []),
            "windrow-origin.1": ("windrow-origin", [])}
 
