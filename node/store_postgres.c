@@ -205,11 +205,13 @@ static void connection_lost(struct connection *connection, const char *why)
     PQfinish(connection->pq);
     connection->pq = NULL;
     connection->state = CONNECTION_CLOSED;
-    while (connection->units) { /* the newest first, so the oldest leads */
-        struct unit *unit = connection->units->prev;
-        DL_DELETE(connection->units, unit);
-        send_again(store, unit);
+    struct unit *unit;
+    DL_FOREACH (connection->units, unit) {
+        clear_answers(unit);
     }
+    DL_CONCAT(connection->units, store->to_send); /* before what came after */
+    store->to_send = connection->units;
+    connection->units = NULL;
     connection->n_units = 0;
     if (!any_ready(store))
         away(store, err.text);
