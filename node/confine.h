@@ -11,7 +11,9 @@
  *   - mount, change namespaces, load modules, kernels or BPF, use keyrings,
  *     io_uring, userfaultfd, perf events, or set clocks and host names;
  *   - open sockets other than TCP, UDP, Unix and (for the names' look-up)
- *     netlink, or raw ones of any kind; push input into a terminal.
+ *     netlink, or raw ones of any kind; push input into a terminal;
+ *   - use root's powers, if root started it, but for reading other users' files
+ *     (and, with places, for writing there, in its owner's name).
  *
  * The means are Landlock (landlock(7)) for the files and a seccomp filter
  * (seccomp(2)) for the rest. Where nothing may be written the filter refuses

@@ -7,6 +7,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/netlink.h>
 #include <netdb.h>
 #include <pthread.h>
@@ -505,6 +506,63 @@ static void test_hardened(void **state)
     assert_int_equal(confined(do_look_at_oneself, NULL), 0);
 }
 
+/* Of root's powers a node keeps that over files, and, where it writes, that of
+ * giving them away; these are what SQLite needs in another user's folder. */
+static int has_only(uint32_t kept)
+{
+    struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+    struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3];
+    if (syscall(SYS_capget, &header, sets))
+        return -1;
+    uint32_t all = sets[0].effective | sets[0].permitted | sets[0].inheritable;
+    return (all & ~kept) || sets[1].effective || sets[1].permitted ? -1 : 0;
+}
+
+static int do_look_at_powers(void)
+{
+    return has_only(1U << CAP_DAC_OVERRIDE);
+}
+
+static int do_look_at_powers_over_files(void)
+{
+    return has_only(1U << CAP_DAC_OVERRIDE | 1U << CAP_CHOWN);
+}
+
+static int do_sqlite_of_another(void)
+{
+    char path[128];
+    struct stat status;
+    sqlite3 *db;
+    snprintf(path, sizeof path, "%s/theirs.db", inside);
+    if (sqlite3_open(path, &db) ||
+        sqlite3_exec(db, "CREATE TABLE t (k)", NULL, NULL, NULL))
+        return -1;
+    snprintf(path, sizeof path, "%s/theirs.db-wal", inside);
+    return stat(path, &status) || status.st_uid != 1000 ? -1 : 0;
+}
+
+static void test_powers_of_root(void **state)
+{
+    (void)state;
+    if (getuid() || !refuses_calls) {
+        print_message("skipped: for root, without sanitizers\n");
+        skip();
+    }
+    assert_int_equal(confined(do_look_at_powers, NULL), 0);
+    assert_int_equal(confined(do_look_at_powers_over_files, inside), 0);
+    char path[128];
+    sqlite3 *db;
+    snprintf(path, sizeof path, "%s/theirs.db", inside);
+    assert_int_equal(sqlite3_open(path, &db), 0);
+    assert_int_equal(
+        sqlite3_exec(db, "PRAGMA journal_mode = WAL", NULL, NULL, NULL), 0);
+    sqlite3_close(db);
+    assert_int_equal(chown(path, 1000, 1000), 0);
+    assert_int_equal(chown(inside, 1000, 1000), 0);
+    assert_int_equal(confined(do_sqlite_of_another, inside), 0);
+    assert_int_equal(chown(inside, 0, 0), 0);
+}
+
 /* A file that is there or not means its folder; a link, the folder that it
  * leads to; a folder that is not there is an error. */
 static void test_places(void **state)
@@ -546,6 +604,7 @@ int main(void)
         cmocka_unit_test(test_goes_on_working),
         cmocka_unit_test(test_threads_are_confined),
         cmocka_unit_test(test_hardened),
+        cmocka_unit_test(test_powers_of_root),
         cmocka_unit_test(test_places),
     };
     return cmocka_run_group_tests(tests, make_folders, remove_folders);
