@@ -145,8 +145,7 @@ def test_stands_still(start, origin, fragile, torture):
     store = fragile.database()
     run = start_slowly(start, origin(*LATENCY), store)
     stopped = [fragile.process.pid, *children(fragile.process.pid)]
-    for pid in stopped:
-        os.kill(pid, signal.SIGSTOP)
+    signal_all(stopped, signal.SIGSTOP)
     try:
         if torture.full:
             until(lambda: "gives no answer" in run.err.read_text(),
@@ -155,11 +154,17 @@ def test_stands_still(start, origin, fragile, torture):
             time.sleep(2)
         assert run.is_running()
     finally:
-        for pid in stopped:
-            os.kill(pid, signal.SIGCONT)
+        signal_all(stopped, signal.SIGCONT)
     recover = seconds_until_rows(store)
     all_stored(run.wait(60), torture, "PostgreSQL stood still", store,
                recover=recover)
+
+
+def signal_all(pids, number):
+    """A session that had ended already may have gone meanwhile."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
 
 
 def children(pid):
