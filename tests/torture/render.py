@@ -71,6 +71,8 @@ def figures(lines):
 
 
 def render(lines):
+    # Several tests report at once; the sort keeps the order within a file.
+    lines = sorted(lines, key=lambda line: line.get("file", ""))
     faults = [line for line in lines if "fault" in line]
     rows = merge(faults)
     measured = figures([line for line in lines if "figure" in line])

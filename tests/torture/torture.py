@@ -84,6 +84,8 @@ class Torture:
         self.add(figure=name, value=value)
 
     def add(self, **line):
+        test = os.environ.get("PYTEST_CURRENT_TEST", "").partition("::")[0]
+        line["file"] = pathlib.PurePath(test).name
         if self.report:
             with open(self.report, "a", encoding="utf-8") as report:
                 report.write(json.dumps(line) + "\n")
