@@ -122,11 +122,11 @@ class HostOrigin(harness.Origin):
     FETCH = ("import sys, urllib.request as r;"
              "sys.stdout.buffer.write(r.urlopen(sys.argv[1]).read())")
 
-    def __init__(self, host, address, *arguments):
+    def __init__(self, host, address, *arguments, port=0):
         self.host = host
         self.process = host.popen(
-            harness.BUILD / "windrow-origin", "--listen", f"{address}:0",
-            *arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            harness.BUILD / "windrow-origin",
+            "--listen", f"{address}:{port}", *arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             text=True)
         line = self.process.stdout.readline()
         found = re.search(r"listening on (http://[\d.]+:(\d+))", line)

@@ -15,6 +15,7 @@ from harness import until
 
 HERE = harness.pathlib.Path(__file__).resolve().parent
 N_KEYS = 40
+GOOD = "127.0.0.1"
 
 
 class Names:
@@ -22,7 +23,7 @@ class Names:
 
     def __init__(self, host, folder):
         self.host, self.mode_file = host, folder / "names"
-        self.mode("good")
+        self.mode(GOOD)
         self.server = host.popen("/usr/bin/python3", HERE / "name_server.py",
                                  self.mode_file, stdout=subprocess.PIPE)
         assert self.server.stdout.readline() == b"ready\n"
@@ -99,7 +100,7 @@ def test_names_fail_and_come_back(torture, store, names, server, pipeline,
     run = start("run", path, "--scale", 2, store=store, program=names.program)
     time.sleep(3)
     assert run.is_running() and store.count() == 0
-    names.mode("good")
+    names.mode(GOOD)
     back = time.monotonic()
     until(lambda: store.count() == N_KEYS, "all keys", 15)
     seconds = time.monotonic() - back
@@ -137,3 +138,50 @@ def test_a_redirect_to_a_private_address(torture, store, lone_host,  # noqa: F81
     if deny:
         torture.row("redirect to a private address, denied", store=store,
                     keys=N_KEYS, expected_failures=failures)
+
+
+# A name whose owner binds it anew to lead requests inside. The port is one
+# that something listens at there, so that it would be seen if it were asked.
+
+def two_servers(host, starter):
+    host.run("ip", "address", "add", f"{PUBLIC}/32", "dev", "lo")
+    inner = starter.keep(hosts.HostOrigin(host, "127.0.0.1", "--count",
+                                          N_KEYS))
+    return inner, lambda: starter.keep(hosts.HostOrigin(
+        host, PUBLIC, "--count", N_KEYS, port=inner.port))
+
+
+def test_a_name_is_bound_anew(torture, store, lone_host, names,  # noqa: F811
+                              starter, pipeline, start):
+    """To a public address when it is first asked for, then to a private one:
+    the node that was told this asks nobody."""
+    inner, begin_outer = two_servers(lone_host, starter)
+    outer = begin_outer()
+    names.mode(f"{PUBLIC}\n127.0.0.1")
+    path = by_name(pipeline, outer, deny_private=True)
+    result = start("run", path, "--scale", 2, "--batch", 5, store=store,
+                   program=names.program).wait(30)
+    denied = set(keys()) - set(outer.asked())
+    assert result.status == 3 and 0 < len(denied) < N_KEYS, result
+    assert not inner.asked()
+    torture.row("a name that is bound anew to a private address, denied",
+                store=store, keys=N_KEYS,
+                expected_failures=dict.fromkeys(denied, "private_address"))
+
+
+@pytest.mark.parametrize("deny", [True, False])
+def test_a_name_with_two_addresses(torture, store, lone_host,  # noqa: F811
+                                   names, starter, pipeline, start, deny):
+    """Nobody answers at the public one; the private one is not fallen back
+    to."""
+    inner, _ = two_servers(lone_host, starter)
+    names.mode(f"{PUBLIC} 127.0.0.1")
+    path = by_name(pipeline, inner, deny_private=deny)
+    result = start("run", path, "--scale", 2, store=store,
+                   program=names.program).wait(30)
+    assert result.status == (3 if deny else 0), result
+    assert len(inner.asked()) == (0 if deny else N_KEYS)
+    if deny:
+        torture.row("a name with a public and a private address, denied",
+                    store=store, keys=N_KEYS,
+                    expected_failures=dict.fromkeys(keys(), "private_address"))
