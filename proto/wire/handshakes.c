@@ -11,6 +11,7 @@
  * that libzmq still tries has events all the time.)
  */
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <zmq.h>
@@ -150,7 +151,9 @@ int wire_socket_watch(struct wire_socket *socket, const char *endpoint,
     handshakes->context = on_failed_context;
     handshakes->told = -1;
     snprintf(handshakes->endpoint, sizeof handshakes->endpoint, "%s", endpoint);
-    snprintf(place, sizeof place, "inproc://handshakes-%p", (void *)socket);
+    /* A closed socket holds its name for a while yet: none is used twice. */
+    static atomic_uint n_made;
+    snprintf(place, sizeof place, "inproc://handshakes-%u", ++n_made);
     handshakes->monitor = zmq_socket(socket->zmq_context, ZMQ_PAIR);
     handshakes->look =
         event_new(socket->base, -1, EV_PERSIST, on_look, handshakes);
