@@ -20,6 +20,7 @@
 #include "confine.h"
 #include "loop/health.h"
 #include "node.h"
+#include "note.h"
 #include "pipeline/settings.h"
 #include "wire/curve.h"
 #include "wire/endpoint.h"
@@ -353,6 +354,19 @@ static int open_health_file(struct arguments *arguments)
     return EXIT_USAGE;
 }
 
+/* A local node's death is seen by its master. */
+static int open_note(struct arguments *arguments)
+{
+    struct error err = ERROR_NONE;
+    const char *folder =
+        settings_get(arguments->node.settings, "WINDROW_NODE_STATE");
+    if (!folder || !*folder || arguments->parent ||
+        !note_open(folder, &arguments->node.note, &err))
+        return 0;
+    log_error(arguments->node.name, "WINDROW_NODE_STATE: %s", err.text);
+    return EXIT_USAGE;
+}
+
 static int start(const struct node_options *node)
 {
     struct error err = ERROR_NONE;
@@ -381,9 +395,11 @@ int main(int argc, char **argv)
         set_limits(arguments.node.settings);
         if (end_with_parent(arguments.parent) &&
             !(status = open_health_file(&arguments)) &&
+            !(status = open_note(&arguments)) &&
             !(status = give_up_the_rest(&arguments.node)))
             status = start(&arguments.node);
     }
+    note_free(&arguments.node.note);
     health_free(&arguments.node.health);
     settings_free(&arguments.node.settings);
     return status < 0 ? 0 : status;

@@ -22,6 +22,7 @@
 #include "core/node_core.h"
 #include "links.h"
 #include "loop/health.h"
+#include "note.h"
 #include "run.h"
 #include "turn.h"
 
@@ -310,6 +311,15 @@ static void carry_out_effects(struct node *node)
         carry_out(node, &effect);
 }
 
+/* Before the loop waits: what it works on next may crash it. */
+static void write_note(const struct node *node)
+{
+    int64_t batches[NOTE_BATCHES_MAX];
+    if (node->options->note)
+        note_begun(node->options->note, batches,
+                   node_core_begun(node->core, batches, NOTE_BATCHES_MAX));
+}
+
 static void set_tick(struct node *node)
 {
     usec_t wait = node_core_deadline(node->core) - clock_monotonic();
@@ -401,6 +411,14 @@ static int open_core(struct node *node, const char *ledger_id,
         .core = node->options->core,
         .serve = node->options->serve,
     };
+    if (node->options->note)
+        config.n_crashed =
+            note_crashed(node->options->note, &config.crashed_batches);
+    if (config.n_crashed)
+        log_warn(node->options->name,
+                 "the process before crashed, with %zu batches begun: telling "
+                 "the master",
+                 config.n_crashed);
     if (getrandom(&config.seed, sizeof config.seed, 0) < 0)
         config.seed = (uint64_t)config.incarnation;
     node->core = node_core_new(&config, clock_monotonic());
@@ -453,6 +471,7 @@ int node_run(const struct node_options *options)
         event_base_loop(node.base, EVLOOP_ONCE);
         carry_out_effects(&node);
         free_done_runs(&node);
+        write_note(&node);
         turn_leave();
     }
     close_node(&node);

@@ -18,6 +18,7 @@ struct node_options {
     const char *key_name;  /* of this node's key in there */
     int core;              /* this process is pinned to it; -1: it is not */
     bool serve;            /* go on after a run's end */
+    struct note *note;     /* NULL: none; its owner is who fills this */
     struct health *health; /* NULL: none; its owner is who fills this */
     struct settings *settings;
 };

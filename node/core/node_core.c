@@ -229,6 +229,18 @@ const struct pipeline *node_core_pipeline(const struct node_core *core)
     return core->pipeline;
 }
 
+size_t node_core_begun(const struct node_core *core, int64_t *ret, size_t max)
+{
+    const struct batch *batch;
+    size_t n = 0;
+    DL_FOREACH (core->batches, batch) {
+        if (n < max && batch->number > 0 &&
+            batch->n[SLOT_FLYING] + batch->n[SLOT_DONE] > 0)
+            ret[n++] = batch->number;
+    }
+    return n;
+}
+
 struct node_core_counts node_core_counts(const struct node_core *core)
 {
     struct node_core_counts counts = {.flying = core->n_flights,

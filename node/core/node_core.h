@@ -188,6 +188,10 @@ void node_core_closing_done(struct node_core *core, uint64_t closing);
 /* Checks every invariant (for tests and the simulation): CHECKs, returns. */
 void node_core_check(const struct node_core *core);
 
+/* The numbers of the batches that have a transfer in flight or behind them, at
+ * most `max`; returns how many. */
+size_t node_core_begun(const struct node_core *core, int64_t *ret, size_t max);
+
 struct node_core_counts {
     size_t batches, keys, waiting, flying, closings;
 };

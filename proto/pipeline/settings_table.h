@@ -84,6 +84,10 @@ enum setting_type { SETTING_TEXT, SETTING_DURATION, SETTING_BYTES };
       false, "largest file that a node may write: its SQLite store")           \
     X("WINDROW_NODE_MEMORY", SETTING_BYTES, "1GiB", "64MiB", "1024GiB", false, \
       "memory limit of each node")                                             \
+    X("WINDROW_NODE_STATE", SETTING_TEXT, NULL, NULL, NULL, false,             \
+      "folder where nodes on other machines keep what they had begun when "    \
+      "they crash, so that a key that crashes nodes is found; without it, "    \
+      "none is")                                                               \
     X("WINDROW_NODE_WAIT", SETTING_DURATION, "60s", "1s", "1d", false,         \
       "how long a run waits for a first or a lost last node before it ends "   \
       "(resumable)")                                                           \

@@ -7,7 +7,6 @@ import contextlib
 import json
 import random
 import signal
-import socket
 import threading
 import time
 
@@ -15,6 +14,7 @@ import pytest
 
 import harness
 from harness import PATIENCE, until
+from network import Network, free_place
 from test_origin import derived_price
 
 zmq = pytest.importorskip("zmq")
@@ -22,51 +22,9 @@ zmq = pytest.importorskip("zmq")
 N_KEYS = 300
 
 
-def free_place():
-    """tcp://127.0.0.1:PORT where PORT and PORT + 1 are free."""
-    while True:
-        port = random.randrange(20000, 32000)
-        with socket.socket() as one, socket.socket() as two:
-            try:
-                one.bind(("127.0.0.1", port))
-                two.bind(("127.0.0.1", port + 1))
-            except OSError:
-                continue
-            return f"tcp://127.0.0.1:{port}"
-
-
-class Cluster:
-    """Masters and nodes of one test, at one place, on one database."""
-
-    def __init__(self, starter, store, keys=None):
-        self.starter, self.store, self.keys = starter, store, keys
-        self.place = free_place()
-
-    def node(self, *arguments, keys=None, **env):
-        """Starts a node, which serves run after run."""
-        keys = keys or self.keys
-        if keys:
-            arguments += ("--keys", keys)
-        return self.starter.start(
-            "--connect", self.place, *arguments,
-            program=harness.BUILD / "windrow-node",
-            env={"DATABASE_URL": self.store.url, **self.settings, **env})
-
-    def master(self, *arguments, **options):
-        """Starts a master without nodes of its own."""
-        if self.keys:
-            arguments += ("--keys", self.keys)
-        env = {**self.settings, **options.pop("env", {})}
-        return self.starter.start(
-            *arguments, "--listen", self.place, "--scale", "0",
-            store=self.store, env=env, **options)
-
-    settings = {}
-
-
 @pytest.fixture
 def network(starter, postgres):
-    return Cluster(starter, postgres)
+    return Network(starter, postgres)
 
 
 @pytest.fixture
@@ -78,7 +36,7 @@ def keys(windrow, tmp_path):
 
 @pytest.fixture
 def secure(starter, postgres, keys):
-    return Cluster(starter, postgres, keys)
+    return Network(starter, postgres, keys)
 
 
 class Job:
