@@ -9,10 +9,12 @@ that order; other lines may stand between them. Numbers and widths are not
 compared, except exit statuses.
 
 A block below `<!-- needs: postgresql -->` finds a server that PGHOST names.
+The port 5555 is replaced by one that is free.
 """
 import os
 import re
 import signal
+import socket
 import subprocess
 import uuid
 
@@ -23,8 +25,9 @@ from harness import SOURCE
 
 PAGES = [SOURCE / "README.md", SOURCE / "CONTRIBUTING.md",
          SOURCE / "CHANGELOG.md", *sorted((SOURCE / "docs").rglob("*.md"))]
-MANUALS = {"windrow.1": ("windrow", ["run", "resume", "check", "runs",
-                                     "failures", "keygen", "settings"]),
+MANUALS = {"windrow.1": ("windrow", ["run", "resume", "scale", "check", "runs",
+                                     "failures", "healthy", "keygen",
+                                     "settings"]),
            "windrow-node.1": ("windrow-node", []),
            "windrow-origin.1": ("windrow-origin", [])}
 
@@ -59,6 +62,19 @@ def normal(line):
     return re.sub(r"\s+", " ", re.sub("─+", "─", line)).strip()
 
 
+def free_port():
+    """One of two in a row that are free: a master needs both."""
+    while True:
+        with socket.socket() as first, socket.socket() as second:
+            first.bind(("127.0.0.1", 0))
+            port = first.getsockname()[1]
+            try:
+                second.bind(("127.0.0.1", port + 1))
+                return port
+            except (OSError, OverflowError):
+                continue
+
+
 def script_of(command, mark, server):
     """The command; then a line with its status. Only a command that needs
     the server is told of it: PGHOST would say where any run stores."""
@@ -70,8 +86,9 @@ def script_of(command, mark, server):
 
 def run_session(commands, folder, environment, server):
     """What each of the commands prints, all of one session."""
-    mark = uuid.uuid4().hex
-    script = [script_of(command, mark, server) for command in commands]
+    mark, port = uuid.uuid4().hex, str(free_port())
+    script = [script_of(command, mark, server).replace("5555", port)
+              for command in commands]
     process = subprocess.Popen(
         ["bash", "-c", "exec 2>&1\n" + "\n".join(script)], cwd=folder,
         env=environment, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL,
@@ -184,6 +201,13 @@ def options_of(program, *arguments):
     out = subprocess.run([harness.BUILD / program, *arguments, "--help"],
                          capture_output=True, text=True, timeout=10, check=True)
     return set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", out.stdout))
+
+
+def test_the_manual_pages_are_asked_for_each_command():
+    out = subprocess.run([harness.BUILD / "windrow", "--help"],
+                         capture_output=True, text=True, timeout=10, check=True)
+    commands = re.findall(r"^  (\w+) .*  ", out.stdout, re.M)
+    assert sorted(commands) == sorted(MANUALS["windrow.1"][1])
 
 
 @pytest.mark.parametrize("page", MANUALS)

@@ -126,8 +126,8 @@ class HostOrigin(harness.Origin):
         self.host = host
         self.process = host.popen(
             harness.BUILD / "windrow-origin",
-            "--listen", f"{address}:{port}", *arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            text=True)
+            "--listen", f"{address}:{port}", *arguments,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         line = self.process.stdout.readline()
         found = re.search(r"listening on (http://[\d.]+:(\d+))", line)
         assert found, (line, self.process.stderr.read() if not line else "")
