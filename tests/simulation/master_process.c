@@ -161,6 +161,7 @@ static void send(struct world *world, struct sim_master *master,
               message->node[0] ? message->node : "all", net_batch_of(message));
     if (message->epoch != master->epoch && message->type != MESSAGE_REFUSE)
         rule_broken(world, "a message bears epoch %" PRId64, message->epoch);
+    adaptive_rules_said(world, master, message);
     if (message->type == MESSAGE_WELCOME) {
         struct welcome *welcome = &message->welcome;
         int node = node_index(world, message->node);
@@ -324,6 +325,7 @@ void master_receive(struct world *world, struct sim_master *master,
     world_log(world, master->name, "gets %s of %s, batch %" PRId64,
               message_type_name(message->type), message->node,
               net_batch_of(message));
+    adaptive_rules_heard(world, master, message);
     master_feed(world, master,
                 &(struct master_event){.type = MASTER_EVENT_MESSAGE,
                                        .message = message});
@@ -363,6 +365,7 @@ void master_start(struct world *world, bool resumed)
     master->core = master_core_new(&config, world->now);
     CHECK(master->core);
     world->master = master->index;
+    adaptive_rules_begin(world, master);
     world_log(world, master->name, "takes the run");
     master_feed(world, master,
                 &(struct master_event){.type = MASTER_EVENT_TICK});

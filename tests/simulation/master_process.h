@@ -7,6 +7,7 @@
 #ifndef SIMULATION_MASTER_PROCESS_H
 #define SIMULATION_MASTER_PROCESS_H
 
+#include "adaptive_rules.h"
 #include "core/master_core.h"
 #include "scenario.h"
 
@@ -27,6 +28,8 @@ struct sim_master {
     bool loading, looking;
     int64_t asked;     /* answers to older questions are thrown away */
     usec_t stopped_at; /* SIGINT came; USEC_NEVER: not */
+    int64_t welcomed[SCENARIO_NODES_MAX]; /* the incarnation, of each node */
+    struct adaptive_rule adaptive[ADAPTIVE_WORKERS];
 };
 
 /* Takes the run over; the master before it, if any, is reached no more. */

@@ -131,6 +131,7 @@ static void start(struct world *world, struct sim_node *node,
     transfer->key = world_name(world, effect->start.key);
     transfer->started = world->now;
     transfer->keys_max = effect->start.keys_max;
+    transfer->crawl_delay = effect->start.crawl_delay;
     const char *url = world_name(world, effect->start.url);
     transfer->moved = strstr(url, "moved.example") != NULL;
     const char *host = strstr(url, "//");
@@ -218,6 +219,7 @@ void node_feed(struct world *world, struct sim_node *node,
         rule_broken(world, "%s: an event fails: %s", node->name, err.text);
     while (node_core_effect(node->core, &effect))
         goes_on = carry_out(world, node, &effect) && goes_on;
+    node->fed_at = world->now;
     store_let_go(node);
     node_core_check(node->core);
     if (!goes_on) {

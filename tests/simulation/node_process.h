@@ -30,7 +30,8 @@ struct transfer {
     const char *key; /* a world_name() */
     char host[SIM_HOST_BYTES];
     usec_t started;
-    bool moved; /* it is the second one, after a redirect */
+    bool moved;         /* it is the second one, after a redirect */
+    usec_t crawl_delay; /* of the host, as the core has it */
     size_t keys_max;
     UT_hash_handle hh;
 };
@@ -57,6 +58,7 @@ struct sim_node {
     int64_t incarnation;  /* as the core last told it */
     int64_t epoch;        /* of the last welcome it was given */
     int64_t spoken_epoch; /* of what it said last */
+    usec_t fed_at;        /* when its core was given something last */
     usec_t paused_until, slow_until, busy_until;
     usec_t cut_until;
     bool cut_loses;

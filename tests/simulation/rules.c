@@ -149,17 +149,23 @@ static void check_in_flight(struct world *world, const struct sim_node *node,
 /* In any window no more starts than rate * window, and one for each process
  * that there ever was: a bucket that leaks at the rate never rises above
  * that. */
-static void check_rate(struct world *world, const struct transfer *transfer,
-                       double rate)
+static void check_rate(struct world *world, struct bucket *bucket,
+                       const char *host, double rate)
+{
+    double leaked = rate * (double)(world->now - bucket->last) / 1e6;
+    bucket->level = bucket->level > leaked ? bucket->level - leaked : 0;
+    bucket->level += 1;
+    bucket->last = world->now;
+    if (bucket->level > (double)world->rules.processes + 1.01)
+        rule_broken(world, "%s is asked faster than %g a second", host, rate);
+}
+
+void rules_ask(struct world *world, const struct transfer *transfer)
 {
     struct site *site = site_get(world, -1, transfer->worker, transfer->host);
-    double leaked = rate * (double)(world->now - site->last) / 1e6;
-    site->level = site->level > leaked ? site->level - leaked : 0;
-    site->level += 1;
-    site->last = world->now;
-    if (site->level > (double)world->rules.processes + 1.01)
-        rule_broken(world, "%s is asked faster than %g a second",
-                    transfer->host, rate);
+    if (transfer->crawl_delay)
+        check_rate(world, &site->crawl, transfer->host,
+                   1e6 / (double)transfer->crawl_delay);
 }
 
 void rules_start(struct world *world, struct sim_node *node,
@@ -179,7 +185,9 @@ void rules_start(struct world *world, struct sim_node *node,
     if (worker->request.max_in_flight > 0)
         check_in_flight(world, node, transfer, worker->request.max_in_flight);
     if (worker->request.rate > 0)
-        check_rate(world, transfer, worker->request.rate);
+        check_rate(world,
+                   &site_get(world, -1, transfer->worker, transfer->host)->rate,
+                   transfer->host, worker->request.rate);
 }
 
 /*
@@ -193,7 +201,9 @@ static usec_t work_length(const struct scenario *s)
     double seconds = asks * (double)s->timeout / 1e6 /
                      (s->in_flight > 0 ? s->in_flight : 10);
     if (s->rate > 0)
-        seconds += asks / s->rate;
+        seconds += asks / s->rate * (s->adaptive ? 20 : 1);
+    /* The delay is divided as the rate is. */
+    seconds += asks * (double)s->crawl_delay / 1e6 * (s->adaptive ? 20 : 1);
     return (usec_t)(seconds * 1e6);
 }
 

@@ -21,12 +21,17 @@ struct site_id {
     int64_t node; /* -1: of all nodes */
 };
 
-/* Starts at one host by one worker: a bucket that leaks at the budget's
- * rate; or a node's hold-back of it. */
-struct site {
-    struct site_id id;
+/* A bucket that leaks: its level never rises above one for each process. */
+struct bucket {
     double level;
     usec_t last;
+};
+
+/* Starts at one host by one worker: a bucket that leaks at the budget's rate,
+ * another as robots.txt wants it; or a node's hold-back of it. */
+struct site {
+    struct site_id id;
+    struct bucket rate, crawl;
     usec_t hold_until;
     UT_hash_handle hh;
 };
@@ -42,6 +47,8 @@ void rules_share(struct world *world, struct sim_node *node,
                  const struct share *share);
 void rules_start(struct world *world, struct sim_node *node,
                  const struct transfer *transfer);
+/* The host itself is asked, not its robots.txt. */
+void rules_ask(struct world *world, const struct transfer *transfer);
 void rules_hold(struct world *world, int node, int worker, const char *host,
                 usec_t length);
 void rules_forget_holds(struct world *world, int node);

@@ -10,6 +10,7 @@
 
 #include "pipeline/pipeline.h"
 #include "random.h"
+#include "rare.h"
 
 enum {
     SHAPE_PLAIN,     /* html_table, fetcher, store */
@@ -76,6 +77,16 @@ static void draw_pipeline(struct rng *rng, struct scenario *s)
     s->serve = random_permille(rng, 500) && !s->local;
     int runs = (int)random_range(rng, 1, SCENARIO_RUNS_MAX);
     s->runs = s->serve ? runs : 1;
+}
+
+/* Rates that adapt, and sites whose robots.txt asks for a pause. */
+static void draw_manners(struct rng *rng, struct scenario *s)
+{
+    bool adaptive = random_permille(rng, 400);
+    bool robots = random_permille(rng, 400);
+    usec_t most = random_range(rng, 20, 400) * USEC_PER_MSEC;
+    s->adaptive = adaptive && s->rate > 0;
+    s->crawl_delay = robots && s->rate > 0 ? most : 0;
 }
 
 static void draw_times(struct rng *rng, struct scenario *s)
@@ -172,130 +183,6 @@ static void bound_crashes(struct scenario *s)
     }
 }
 
-/* Some moves need much to come together, which pure chance brings about once
- * in a hundred thousand seeds. A crowd: more batches at a node than it may
- * close at once, with a database that is away. */
-static void draw_crowd(struct rng *rng, struct scenario *s)
-{
-    s->nodes = (int)random_range(rng, 1, 2);
-    s->keys =
-        (int)random_range(rng, SCENARIO_KEYS_DRAWN / 2, SCENARIO_KEYS_DRAWN);
-    s->instances = 64;
-    s->batch_keys = 1;
-    s->key_limit = 0;
-    s->rate = 0;
-    s->in_flight = 0;
-    s->latency_max = 300 * USEC_PER_MSEC;
-    for (size_t i = 0; i < s->n_faults; i += 2)
-        s->faults[i].type = FAULT_LEDGER_AWAY;
-}
-
-/* Another: what a node says of a wrong database comes late, when the master
- * has given the node up. */
-static void draw_late_refusal(struct scenario *s)
-{
-    s->nodes = s->nodes > 1 ? s->nodes : 2;
-    s->noise[NOISE_REORDER] = 1000;
-    s->noise[NOISE_DELAY] = 1000;
-    for (size_t i = 0; i + 1 < s->n_faults; i += 2) {
-        struct fault *wrong = &s->faults[i], *cut = &s->faults[i + 1];
-        wrong->type = FAULT_WRONG_DB;
-        cut->type = FAULT_CUT_LATE;
-        cut->node = 0; /* the one with the wrong database */
-        cut->at = wrong->at + cut->at % (500 * USEC_PER_MSEC);
-        cut->length = 3 * USEC_PER_SEC + cut->length % (3 * USEC_PER_SEC);
-    }
-}
-
-/* Another: nodes that are parted from the master for longer than a lease while
- * their batches close with children that they keep. */
-static void draw_parted(struct scenario *s)
-{
-    s->noise[NOISE_REORDER] = 1000;
-    s->noise[NOISE_DELAY] = 1000;
-    s->close_after = 200 * USEC_PER_MSEC;
-    s->latency_max = s->timeout / 2;
-    s->instances = 64;
-    for (size_t i = 0; i < s->n_faults; i++) {
-        s->faults[i].type = FAULT_CUT_LATE;
-        s->faults[i].length =
-            3 * USEC_PER_SEC + s->faults[i].length % (5 * USEC_PER_SEC);
-    }
-}
-
-/* Another: a budget, and a node that is parted with its share just before the
- * master is killed and comes back at once. */
-static void draw_old_shares(struct rng *rng, struct scenario *s)
-{
-    s->local = false;
-    s->nodes = s->nodes > 3 ? 3 : 2;
-    s->keys = SCENARIO_KEYS_DRAWN / 2;
-    s->instances = 64;
-    s->in_flight = (int)random_range(rng, 2, 8);
-    s->latency_max = 2 * USEC_PER_SEC;
-    s->timeout = 20 * USEC_PER_SEC;
-    s->noise[NOISE_WEB_SLOW] = 500;
-    s->noise[NOISE_POISON] = 0;
-    if (random_permille(rng, 500)) {
-        s->noise[NOISE_REORDER] = s->noise[NOISE_DELAY] = 1000;
-        s->noise[NOISE_DUPLICATE] = 500;
-        s->net_delay_max = 200 * USEC_PER_MSEC;
-    }
-    for (size_t i = 0; i + 1 < s->n_faults; i += 2) {
-        struct fault *cut = &s->faults[i], *kill = &s->faults[i + 1];
-        bool resumed = random_permille(rng, 500);
-        cut->type = FAULT_CUT_LOSING;
-        cut->at %= 20 * USEC_PER_SEC;
-        cut->length = 12 * USEC_PER_SEC;
-        kill->type = resumed ? FAULT_MASTER_KILL : FAULT_JOIN;
-        kill->at = cut->at + random_range(rng, 0, 300) * USEC_PER_MSEC;
-        kill->length = random_range(rng, 50, 300) * USEC_PER_MSEC;
-    }
-}
-
-/* Another: two crashes of one node, the second when what the first one left
- * behind runs alone. */
-static void draw_crashes(struct rng *rng, struct scenario *s)
-{
-    s->nodes = (int)random_range(rng, 1, 2);
-    s->batch_keys = (int)random_range(rng, 1, 2);
-    s->latency_max = s->timeout / 2;
-    s->noise[NOISE_POISON] = 0;
-    for (size_t i = 0; i < 2; i++)
-        s->faults[i] =
-            (struct fault){.type = FAULT_CRASH,
-                           .at = random_range(rng, 0, 8000) * USEC_PER_MSEC,
-                           .length = 200 * USEC_PER_MSEC};
-    s->n_faults = s->n_faults < 2 ? 2 : s->n_faults;
-}
-
-/* Another: sites that refuse, each with its own wish for quiet. */
-static void draw_refusals(struct rng *rng, struct scenario *s)
-{
-    s->refusals = true;
-    s->nodes = (int)random_range(rng, 2, 4);
-    s->attempts = 5;
-    s->many_hosts = false;
-    s->noise[NOISE_WEB_TRANSIENT] = 600;
-}
-
-static void draw_special(struct rng *rng, struct scenario *s)
-{
-    int kind = (int)random_range(rng, 0, 99);
-    if (kind < 5)
-        draw_crowd(rng, s);
-    else if (kind < 9)
-        draw_late_refusal(s);
-    else if (kind < 13)
-        draw_parted(s);
-    else if (kind < 18)
-        draw_old_shares(rng, s);
-    else if (kind < 22)
-        draw_crashes(rng, s);
-    else if (kind < 26)
-        draw_refusals(rng, s);
-}
-
 static void simplify(struct scenario *s, enum frill frill)
 {
     switch (frill) {
@@ -305,6 +192,8 @@ static void simplify(struct scenario *s, enum frill frill)
     case FRILL_BUDGET:
         s->rate = 0;
         s->in_flight = 0;
+        s->adaptive = false;
+        s->crawl_delay = 0;
         break;
     case FRILL_INSTANCES:
         s->instances = s->instances < 4 ? s->instances : 4;
@@ -331,6 +220,12 @@ static void simplify(struct scenario *s, enum frill frill)
         break;
     case FRILL_SHORT_TIME:
         s->batch_time = 60 * USEC_PER_SEC;
+        break;
+    case FRILL_ADAPTIVE:
+        s->adaptive = false;
+        break;
+    case FRILL_CRAWL_DELAY:
+        s->crawl_delay = 0;
         break;
     case FRILL_COUNT:
         break;
@@ -368,8 +263,10 @@ void scenario_make(uint64_t seed, const struct narrowing *narrowing,
     /* A delay must stay below the lease, on which the shares' safety rests
      * (PROTOCOL.md, share). */
     ret->net_delay_max = random_range(&rng, 1, 200) * USEC_PER_MSEC;
-    draw_special(&rng, ret);
+    rare_draw(&rng, ret);
     bound_crashes(ret);
+    rng = random_stream(seed, 5);
+    draw_manners(&rng, ret);
     narrow(ret, narrowing);
 }
 
@@ -388,6 +285,10 @@ void scenario_print(const struct scenario *s, FILE *out)
             s->nodes, s->local ? "local" : "remote",
             s->serve ? " that serve" : "", s->keys, s->rate, s->in_flight,
             s->attempts, s->instances, s->batch_keys, s->key_limit);
+    if (s->adaptive || s->crawl_delay)
+        fprintf(out, "  %s rate, crawl delays up to %g s\n",
+                s->adaptive ? "adaptive" : "fixed",
+                (double)s->crawl_delay / 1e6);
     fprintf(out,
             "  timeout %g s, batch time %g s, close after %g s, speculate "
             "after %g s\n  noise:",
@@ -446,6 +347,10 @@ static void put_fetcher(const struct scenario *s, struct buffer *out,
     buffer_printf(out, "      hold: %dms\n", (int)(s->hold / USEC_PER_MSEC));
     if (s->rate > 0)
         buffer_printf(out, "      rate: %.1f/s\n", s->rate);
+    if (s->adaptive)
+        buffer_append_text(out, "      adaptive: true\n");
+    if (s->crawl_delay)
+        buffer_append_text(out, "      robots: obey\n");
     if (s->in_flight > 0)
         buffer_printf(out, "      max_in_flight: %d\n", s->in_flight);
 }

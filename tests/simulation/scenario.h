@@ -83,6 +83,8 @@ struct scenario {
     bool serve; /* remote nodes outlive a run's end, ... */
     int runs;   /* ... and there are so many, one after another */
     double rate;
+    bool adaptive;
+    usec_t crawl_delay; /* hosts ask for up to so much; 0: no robots.txt */
     int in_flight;
     int attempts;
     int instances;
@@ -116,6 +118,8 @@ enum frill {
     FRILL_SERVE,      /* nodes that outlive it */
     FRILL_LATENCY,    /* answers of more than 50 ms */
     FRILL_SHORT_TIME, /* batch times below 60 s */
+    FRILL_ADAPTIVE,
+    FRILL_CRAWL_DELAY,
     FRILL_COUNT
 };
 

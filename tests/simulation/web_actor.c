@@ -11,6 +11,8 @@
 
 #include "world.h"
 
+#define ROBOTS_LATENCY (100 * USEC_PER_MSEC) /* of a robots.txt, at most */
+
 enum plan_kind { PLAN_GOOD, PLAN_BAD, PLAN_BAD_FIRST, PLAN_MOVED };
 
 struct plan {
@@ -24,6 +26,7 @@ struct answer {
     enum reason reason;
     int status;
     usec_t retry_after;
+    usec_t crawl_delay;
     struct web_page page;
     const struct worker *worker;
     const char *key;
@@ -158,6 +161,15 @@ const char *web_next_key(struct world *world, const struct worker *worker,
     return world_name(world, (struct slice){text, (size_t)len});
 }
 
+usec_t web_crawl_delay(const struct world *world, const char *host)
+{
+    usec_t most = world->scenario->crawl_delay;
+    struct rng rng = {random_hash_text(world->scenario->seed + 13, host)};
+    if (!most || random_permille(&rng, 250))
+        return 0;
+    return random_range(&rng, USEC_PER_MSEC, most);
+}
+
 void web_price(const char *key, char text[32])
 {
     uint64_t hash = random_hash_text(5, key);
@@ -204,9 +216,11 @@ bool web_page(const struct world *world, const struct worker *worker,
  * has come meanwhile, and its connections closed by the sites: a good answer
  * is a time-out to it, or a cut. Only after more than a lease, from when on
  * the core must not believe that. */
-static void oversleep(const struct world *world, struct answer *answer)
+static void oversleep(const struct world *world, const struct sim_node *node,
+                      struct answer *answer)
 {
-    if (world->now - answer->due <= world->scenario->lease)
+    usec_t since = answer->due > node->fed_at ? answer->due : node->fed_at;
+    if (world->now - since <= world->scenario->lease)
         return;
     bool timed_out =
         world->now - answer->started >= answer->worker->request.timeout;
@@ -221,7 +235,7 @@ static void give_answer(struct world *world, struct event *event)
     struct sim_node *node = &world->nodes[event->index];
     struct answer *answer = event->data;
     uint64_t fetch = (uint64_t)event->a;
-    oversleep(world, answer);
+    oversleep(world, node, answer);
     /* A cancelled transfer's answer may be on its way already: now and then
      * the core is given it all the same. */
     bool late = !node_transfer_end(world, node, fetch, answer->retry_after);
@@ -233,6 +247,7 @@ static void give_answer(struct world *world, struct event *event)
                               .reason = answer->reason,
                               .http_status = answer->status,
                               .retry_after = answer->retry_after,
+                              .crawl_delay = answer->crawl_delay,
                               .more = answer->page.more,
                               .url = slice_of("http://moved.example/x")};
     char price[32];
@@ -331,23 +346,42 @@ static usec_t make_answer(struct world *world, const struct transfer *transfer,
     return answer->reason == REASON_TIMEOUT ? worker->request.timeout : latency;
 }
 
+/* Whether the node has the host's robots.txt, and keeps to it: else it reads
+ * that first. */
+static bool is_polite(struct world *world, const struct worker *worker,
+                      const struct transfer *transfer, struct answer *answer)
+{
+    if (!worker->request.robots)
+        return true;
+    answer->crawl_delay = web_crawl_delay(world, transfer->host);
+    if (answer->crawl_delay == transfer->crawl_delay)
+        return true;
+    answer->outcome = FETCH_AGAIN;
+    return false;
+}
+
 void web_ask(struct world *world, struct sim_node *node,
              struct transfer *transfer)
 {
     int64_t queue = ledger_actor_queue(world, transfer->worker);
-    world->outcome->asked++;
-    if (web_is_poison(world, queue, transfer->key)) {
-        world_after_node(world, node, 3 * USEC_PER_MSEC, poisoned);
-        return;
-    }
+    const struct worker *worker = &world->pipeline->workers[transfer->worker];
+    usec_t latency = random_range(&world->other_rng, 50, ROBOTS_LATENCY);
     struct answer *answer = world_alloc(sizeof(*answer));
-    *answer =
-        (struct answer){.outcome = FETCH_RECORD,
-                        .retry_after = -1,
-                        .status = 200,
-                        .worker = &world->pipeline->workers[transfer->worker],
-                        .key = transfer->key};
-    usec_t latency = make_answer(world, transfer, answer);
+    *answer = (struct answer){.outcome = FETCH_RECORD,
+                              .retry_after = -1,
+                              .status = 200,
+                              .worker = worker,
+                              .key = transfer->key};
+    world->outcome->asked++;
+    if (is_polite(world, worker, transfer, answer)) {
+        rules_ask(world, transfer);
+        if (web_is_poison(world, queue, transfer->key)) {
+            world_after_node(world, node, 3 * USEC_PER_MSEC, poisoned);
+            free(answer);
+            return;
+        }
+        latency = make_answer(world, transfer, answer);
+    }
     struct event *event = world_after_node(world, node, latency, give_answer);
     event->a = (int64_t)transfer->fetch;
     event->data = answer;

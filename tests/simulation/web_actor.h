@@ -47,6 +47,9 @@ bool web_is_poison(const struct world *world, int64_t queue, const char *key);
 const char *web_next_key(struct world *world, const struct worker *worker,
                          const char *key);
 
+/* What the robots.txt of `host` wants between two requests; 0: nothing. */
+usec_t web_crawl_delay(const struct world *world, const char *host);
+
 /* The price that the web says a key has. */
 void web_price(const char *key, char text[32]);
 
