@@ -16,6 +16,7 @@ import pytest
 
 import harness
 from harness import SP500, until
+from network import Network, free_place
 
 SECRET = "tr0ub4dor-correct-horse"
 KEYS = ["A", "B", "C"]
@@ -428,10 +429,10 @@ def test_a_node_says_no_password_either(tmp_path):
 
 
 class Ear:
-    """Hears all TCP of the loopback but that of some ports."""
+    """Hears what the loopback carries to and from some TCP ports."""
 
-    def __init__(self, *but):
-        self.but, self.heard, self.over = but, bytearray(), False
+    def __init__(self, *ports):
+        self.ports, self.heard, self.over = set(ports), bytearray(), False
         self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM)
         self.socket.setsockopt(socket.SOL_SOCKET, 33, 64 << 20)  # its buffer
         self.socket.bind(("lo", 0x0800))  # IPv4
@@ -445,7 +446,7 @@ class Ear:
                 packet = self.socket.recv(70000)
                 tcp = packet[(packet[0] & 15) * 4:]
                 ports = {int.from_bytes(tcp[i:i + 2], "big") for i in (0, 2)}
-                if packet[0] >> 4 == 4 and not ports & set(self.but):
+                if packet[0] >> 4 == 4 and ports & self.ports:
                     self.heard += tcp[(tcp[12] >> 4) * 4:]
 
     def end(self):
@@ -461,18 +462,20 @@ def test_messages_without_secrets(starter, windrow, postgres, pipeline, serve,
                                   tmp_path, with_keys):
     """What goes between master and node holds no secret; with keys, nothing
     at all that can be read."""
-    Cluster = pytest.importorskip("test_network").Cluster
     keys = tmp_path / "keys" if with_keys else None
     if with_keys:
         assert windrow("keygen", keys).status == 0
-    cluster = Cluster(starter, postgres, keys)
+    cluster = Network(starter, postgres, keys)
     cluster.settings = {"API_TOKEN": SECRET, "WINDROW_LOG_LEVEL": "debug"}
     server = serve()
     path = pipeline(ask(f"http://127.0.0.1:{server.port}/{{key}}", headers={
         "Authorization": "Bearer ${API_TOKEN}"}))
-    ear = Ear(server.port)
+    first, tasks = (int(place.rpartition(":")[2])
+                    for place in (cluster.place, free_place()))
+    ear = Ear(first, first + 1, tasks, tasks + 1)
     node = cluster.node("--once")
-    result = cluster.master("run", path).wait()
+    result = cluster.master("run", path, "--task-ports",
+                            f"{tasks}-{tasks + 1}").wait()
     said = node.wait(10)
     heard = ear.end()
     assert result.status == 0 and len(server.requests) == 3, result
