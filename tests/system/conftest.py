@@ -45,15 +45,20 @@ prior_art = {}  # row: "passed" only if each of its tests passed
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
+    """The row goes with the report, from whichever process it comes."""
     report = (yield).get_result()
-    marker = item.get_closest_marker("prior_art")
-    if not marker or (report.when != "call" and report.passed):
+    if marker := item.get_closest_marker("prior_art"):
+        report.user_properties.append(("prior_art", marker.args[0]))
+
+
+def pytest_runtest_logreport(report):
+    row = dict(report.user_properties).get("prior_art")
+    if not row or (report.when != "call" and report.passed):
         return
-    row, = marker.args
     outcome = "failed" if hasattr(report, "wasxfail") else report.outcome
     before = prior_art.get(row, outcome)
-    worst = max(before, outcome, key=["skipped", "passed", "failed"].index)
-    prior_art[row] = worst
+    prior_art[row] = max(before, outcome,
+                         key=["skipped", "passed", "failed"].index)
 
 
 def pytest_terminal_summary(terminalreporter):
