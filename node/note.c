@@ -67,13 +67,13 @@ static void leave_signals(void)
         signal(blaming[i], SIG_DFL);
 }
 
-/* Opens and locks the file; false where another process has it, or it can't
- * be had (errno). A file that was removed between the two is none. */
-static bool lock_file(struct note *note)
+/* Opens and locks the file; false where there is none, another process has it
+ * (EWOULDBLOCK), or it can't be had (errno). A file that was removed between
+ * the two is none. */
+static bool lock_file(struct note *note, int flags)
 {
     struct stat opened, there;
-    note->fd =
-        open(note->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    note->fd = open(note->path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | flags, 0600);
     if (note->fd < 0)
         return false;
     if (!flock(note->fd, LOCK_EX | LOCK_NB) && !fstat(note->fd, &opened) &&
@@ -85,21 +85,31 @@ static bool lock_file(struct note *note)
     return false;
 }
 
+static bool tells_of_crash(int fd)
+{
+    struct page page;
+    return pread(fd, &page, sizeof page, 0) == (ssize_t)sizeof page &&
+           page.magic == MAGIC && page.signal > 0;
+}
+
+/* The first that a crashed process left; or else the first that is free. */
 static int take_file(struct note *note, const char *folder, struct error *err)
 {
-    char host[65] = "";
-    gethostname(host, sizeof host - 1);
     if (mkdir(folder, 0700) && errno != EEXIST)
         return error_set(err, ERR_FILE, "%s can't be made: %s", folder,
                          strerror(errno));
-    for (int i = 1; i <= NOTE_FILES_MAX; i++) {
-        int len = snprintf(note->path, sizeof note->path, "%s/begun-%s-%d",
-                           folder, host, i);
+    for (int i = 0; i < 2 * NOTE_FILES_MAX; i++) {
+        bool any = i >= NOTE_FILES_MAX;
+        int len = snprintf(note->path, sizeof note->path, "%s/begun-%d", folder,
+                           i % NOTE_FILES_MAX + 1);
         if (len < 0 || (size_t)len >= sizeof note->path)
             return error_set(err, ERR_FILE, "the name %s is too long", folder);
-        if (lock_file(note))
+        bool locked = lock_file(note, any ? O_CREAT : 0);
+        if (locked && (any || tells_of_crash(note->fd)))
             return 0;
-        if (errno != EWOULDBLOCK)
+        if (locked)
+            close(note->fd);
+        else if (errno != EWOULDBLOCK && errno != ENOENT)
             return error_set(err, ERR_FILE, "%s can't be opened: %s",
                              note->path, strerror(errno));
     }

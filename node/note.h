@@ -18,13 +18,12 @@
 #include "base/error.h"
 
 #define NOTE_BATCHES_MAX 64 /* as many as a hello tells */
-#define NOTE_FILES_MAX 1024 /* nodes that share a folder and a host */
+#define NOTE_FILES_MAX 1024 /* nodes that share a folder */
 
 struct note;
 
 /* Opens a file in `folder`, which is made if it is not there: one that a
- * crashed process of this host left, or a new one. One in a process. ERR_FILE.
- */
+ * crashed process left, or a free one. One in a process. ERR_FILE. */
 MUSTCHECK
 int note_open(const char *folder, struct note **ret, struct error *err);
 
