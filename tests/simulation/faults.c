@@ -20,10 +20,10 @@ static void extend(usec_t *until, usec_t to)
         *until = to;
 }
 
-static void leave(struct world *world, struct sim_node *node)
+/* A process that stands still takes its signals when it wakes. */
+static void on_sigterm(struct world *world, struct event *event)
 {
-    if (!node->alive)
-        return;
+    struct sim_node *node = &world->nodes[event->index];
     node->terminated_at = world->now;
     node->may_exit = true;
     node_feed(world, node, &(struct node_event){.type = NODE_EVENT_STOP});
@@ -46,10 +46,10 @@ static void kill_master(struct world *world, const struct fault *fault)
     master_start_after(world, RUN_LEASE + fault->length);
 }
 
-static void stop_master(struct world *world)
+static void on_sigint(struct world *world, struct event *event)
 {
-    struct sim_master *master = &world->masters[world->master];
-    if (!master->alive || master->stopped_at != USEC_NEVER)
+    struct sim_master *master = &world->masters[event->index];
+    if (master->stopped_at != USEC_NEVER)
         return;
     master->stopped_at = world->now;
     master_feed(world, master,
@@ -117,7 +117,8 @@ static void happen(struct world *world, struct event *event)
         extend(&node->slow_until, until);
         break;
     case FAULT_LEAVE:
-        leave(world, node);
+        if (node->alive)
+            world_after_node(world, node, 0, on_sigterm);
         break;
     case FAULT_JOIN:
         node->gone = false;
@@ -138,7 +139,8 @@ static void happen(struct world *world, struct event *event)
         take_over(world, fault);
         break;
     case FAULT_STOP:
-        stop_master(world);
+        if (master->alive)
+            world_after_master(world, master, 0, on_sigint);
         break;
     case FAULT_LEDGER_AWAY:
         extend(&world->ledger.away_until, until);

@@ -253,6 +253,7 @@ static void carry_out(struct world *world, struct sim_master *master,
     case MASTER_EFFECT_OPEN_NODE:
         node = node_index(world, effect->node);
         master->sockets[node]++;
+        master->in_vain[node] = 0;
         master->socket_open[node] = true;
         break;
     case MASTER_EFFECT_CLOSE_NODE:

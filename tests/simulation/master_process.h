@@ -24,7 +24,10 @@ struct sim_master {
     usec_t tick_at;
     int sockets[SCENARIO_NODES_MAX]; /* number of the node's task socket */
     bool socket_open[SCENARIO_NODES_MAX];
-    char endpoint[64]; /* of the last welcome */
+    char endpoint[64];               /* of the last welcome */
+    int in_vain[SCENARIO_NODES_MAX]; /* times that it gave tasks to a node that
+                                        is not connected, one after another */
+    usec_t in_vain_at[SCENARIO_NODES_MAX];
     bool loading, looking;
     int64_t asked;     /* answers to older questions are thrown away */
     usec_t stopped_at; /* SIGINT came; USEC_NEVER: not */

@@ -12,8 +12,10 @@
 #include "world.h"
 
 #define CUT_SHORT (-2)
-#define TASK_WAITS_MAX (60 * USEC_PER_SEC) /* then the node is in need */
-#define TASK_RETRY (20 * USEC_PER_MSEC)    /* until the node has connected */
+#define TASK_WAITS_MAX (20 * USEC_PER_SEC) /* then the node is in need, ... */
+#define TASKS_IN_VAIN_MAX 8 /* ... if it was given others meanwhile */
+#define IN_VAIN_AGAIN (2 * USEC_PER_SEC)
+#define TASK_RETRY (20 * USEC_PER_MSEC) /* until the node has connected */
 
 static usec_t net_delay(struct world *world)
 {
@@ -173,7 +175,8 @@ static void on_task(struct world *world, struct event *event)
     }
     if (!open || event->a == (int64_t)node->process)
         return; /* closed, or it was in the pipe of a process that died */
-    if (world->now - event->sent > TASK_WAITS_MAX)
+    if (world->now - event->sent > TASK_WAITS_MAX &&
+        from->in_vain[node->index] > TASKS_IN_VAIN_MAX)
         rule_broken(world, "%s never heard of the socket of its tasks",
                     node->name);
     struct event *again = world_after(world, TASK_RETRY, on_task);
@@ -231,6 +234,20 @@ void net_deliver_control(struct world *world, struct sim_master *master,
                      &world->last_control[i], on_control, master->index);
 }
 
+/* Each time that its tasks get lost the node is welcomed anew: that welcome
+ * may be lost too, but not each of many. */
+static void count_in_vain(struct world *world, struct sim_master *master,
+                          int node, bool connected)
+{
+    if (connected)
+        master->in_vain[node] = 0;
+    else if (world->now - master->in_vain_at[node] < IN_VAIN_AGAIN)
+        return;
+    else
+        master->in_vain[node]++;
+    master->in_vain_at[node] = world->now;
+}
+
 void net_task(struct world *world, struct sim_master *master,
               const struct message *message)
 {
@@ -248,6 +265,7 @@ void net_task(struct world *world, struct sim_master *master,
     event->index = i;
     bool connected = node->alive && node->task_master == master->index &&
                      node->task_socket == master->sockets[i];
+    count_in_vain(world, master, i, connected);
     event->a = connected ? (int64_t)node->process : -1;
     event->b = master->index * 1000 + master->sockets[i];
     event->len = text.len;

@@ -101,8 +101,6 @@ static void draw_times(struct rng *rng, struct scenario *s)
     s->speculate_after = random_range(rng, 500, 6000) * USEC_PER_MSEC;
     usec_t slowest = random_permille(rng, 300) ? 4000 : 800;
     s->latency_max = random_range(rng, 5, slowest) * USEC_PER_MSEC;
-    if (s->latency_max > s->timeout / 2)
-        s->latency_max = s->timeout / 2; /* a later one is a time-out */
     bool impatient = random_permille(rng, 100);
     usec_t wait = random_range(rng, 2, 10) * USEC_PER_SEC;
     s->database_wait = impatient ? wait : 600 * USEC_PER_SEC;
@@ -264,6 +262,8 @@ void scenario_make(uint64_t seed, const struct narrowing *narrowing,
      * (PROTOCOL.md, share). */
     ret->net_delay_max = random_range(&rng, 1, 200) * USEC_PER_MSEC;
     rare_draw(&rng, ret);
+    if (ret->latency_max > ret->timeout / 2)
+        ret->latency_max = ret->timeout / 2; /* a later one is a time-out */
     bound_crashes(ret);
     rng = random_stream(seed, 5);
     draw_manners(&rng, ret);
