@@ -146,16 +146,21 @@ static void sprinkle(struct rng *rng, struct scenario *s, usec_t from,
             between(rng, from, to), between(rng, 50 * MSEC, 300 * MSEC));
 }
 
-/* No noise; or that of the web; or all there is, with memory that runs out
- * more often. */
+/* No noise; or that of the web; or all that there is, with memory that runs
+ * out more often; or some of every kind. */
 static void draw_quiet_or_not(struct rng *rng, struct scenario *s)
 {
-    int quiet = (int)random_range(rng, 0, 2);
+    int quiet = (int)random_range(rng, 0, 3);
     for (int i = 0; i < NOISE_TYPE_COUNT; i++)
         if (!quiet || (quiet == 1 && i < NOISE_WEB_PERMANENT))
             s->noise[i] = 0;
-    if (quiet == 2 && random_permille(rng, 500))
-        s->noise[NOISE_MEMORY] = 10;
+    if (quiet == 2)
+        s->noise[NOISE_MEMORY] = (int)random_range(rng, 1, 10);
+    if (quiet == 3)
+        for (int i = 0; i < NOISE_TYPE_COUNT; i++)
+            s->noise[i] += i == NOISE_POISON || i == NOISE_DATA ? 2 : 30;
+    if (quiet == 3)
+        s->noise[NOISE_MEMORY] = 0;
 }
 
 /* Many keys, each a batch of its own, at few nodes. */
@@ -255,6 +260,27 @@ static void draw_overtaken(struct rng *rng, struct scenario *s)
         sprinkle(rng, s, next, next + late);
 }
 
+/* Nodes that end just after they have said that their database is wrong; what
+ * they said comes late. */
+static void draw_last_words(struct rng *rng, struct scenario *s)
+{
+    static const enum fault_type ends[] = {FAULT_LEAVE, FAULT_KILL, FAULT_STOP,
+                                           FAULT_TAKEOVER};
+    draw_unheard_refusal(rng, s);
+    s->n_faults = 0;
+    s->local = random_permille(rng, 700);
+    s->noise[NOISE_REORDER] = s->local ? s->noise[NOISE_REORDER] : 1000;
+    s->noise[NOISE_DELAY] = 1000;
+    s->net_delay_max = 200 * MSEC;
+    usec_t at = between(rng, 500, 4000) * MSEC;
+    usec_t end = at + between(rng, 0, 1000) * MSEC;
+    add(s, FAULT_WRONG_DB, 0, at, 20 * SEC);
+    add(s, ends[random_range(rng, 0, 3)], 0, end, 50 * MSEC);
+    add(s, random_permille(rng, 700) ? FAULT_KILL : FAULT_LEAVE, 0,
+        end + between(rng, 0, 300) * MSEC, 50 * MSEC);
+    sprinkle(rng, s, end - 3 * SEC, end);
+}
+
 /* SIGINT for a master that stands still; it drains long after. */
 static void draw_late_stop(struct rng *rng, struct scenario *s)
 {
@@ -270,8 +296,6 @@ static void draw_late_stop(struct rng *rng, struct scenario *s)
     usec_t length = between(rng, 4000, 9000) * MSEC;
     add(s, FAULT_MASTER_PAUSE, 0, pause, length);
     add(s, FAULT_STOP, 0, pause + between(rng, 10, 300) * MSEC, SEC);
-    if (s->noise[NOISE_MEMORY])
-        s->noise[NOISE_MEMORY] = 20;
     if (random_permille(rng, 300))
         sprinkle(rng, s, pause, pause + length);
 }
@@ -392,4 +416,6 @@ void rare_draw(struct rng *rng, struct scenario *s)
         draw_new_master(rng, s);
     else if (kind < 54)
         draw_deaf(rng, s);
+    else if (kind < 58)
+        draw_last_words(rng, s);
 }
