@@ -50,7 +50,8 @@ def test_fewer_nodes_while_it_runs(start, windrow, origin, store):
 
 def test_up_and_down_again(start, windrow, origin, sqlite):
     """By its name, again and again."""
-    run = begin(start, origin, sqlite, "--name", "monday")
+    run = begin(start, origin, sqlite, "--name", "monday",
+                YAHOO_IN_FLIGHT="6")
     for n in (5, 1, 4, 2):
         assert windrow("scale", n, "--run", "monday",
                        store=sqlite).status == 0
