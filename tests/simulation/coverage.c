@@ -114,7 +114,7 @@ static const char *cause_name(enum cause cause)
 
 static bool can_be(const struct move *move, int cause)
 {
-    return !move->only || (move->only >> cause & 1);
+    return !(move->never >> cause & 1);
 }
 
 static void print_count(uint32_t n, bool possible)
@@ -145,12 +145,21 @@ void coverage_print_table(const struct outcome *sum)
     }
     printf("\nPairs that can't be (–):\n\n");
     for (size_t i = 0; i < n_moves(); i++)
-        if (move_at(i)->only)
+        if (move_at(i)->never)
             printf("- %s, %s: %s.\n", move_at(i)->machine, move_at(i)->text,
                    move_at(i)->why);
 }
 
-int coverage_sum_up(const struct outcome *sum, bool names)
+int coverage_missing(const struct outcome *sum)
+{
+    int n = 0;
+    for (size_t i = 0; i < n_moves(); i++)
+        for (int c = 0; c < CAUSE_COUNT; c++)
+            n += can_be(move_at(i), c) && !sum->coverage[i][c];
+    return n;
+}
+
+bool coverage_sum_up(const struct outcome *sum, bool names)
 {
     int reached = 0, possible = 0;
     bool wrong = false;
@@ -167,7 +176,8 @@ int coverage_sum_up(const struct outcome *sum, bool names)
                        there ? "was said to be impossible" : "not reached");
         }
     printf("coverage: %d of %d pairs of a move (%zu) and a fault (%d) just "
-           "before it\n",
-           reached, possible, n_moves(), CAUSE_COUNT);
-    return wrong ? 0 : reached;
+           "before it; %d can't be\n",
+           reached, possible, n_moves(), CAUSE_COUNT,
+           (int)n_moves() * CAUSE_COUNT - possible);
+    return !wrong;
 }

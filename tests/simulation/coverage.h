@@ -38,12 +38,12 @@ _Static_assert(CAUSE_COUNT <= 64, "one bit for each");
 #define COVERAGE_MOVES_MAX 128
 #define COVERAGE_SPAN (5 * USEC_PER_SEC) /* "just before" */
 
-/* Pairs with causes that are not in `only` (0: all are) can't be: `why`. */
+/* Pairs with causes that are in `never` can't be: `why`. */
 struct move {
     const char *machine;
     int from, to;
     const char *text;
-    uint64_t only;
+    uint64_t never;
     const char *why;
 };
 #define AFTER(fault) (1ull << (CAUSE_FAULT + (fault)))
@@ -66,8 +66,10 @@ void coverage_ledger(const char *answer);
 
 /* In Markdown. */
 void coverage_print_table(const struct outcome *sum);
-/* Prints how many pairs were reached, and returns it; 0 where one was reached
- * that can't be. With `names`, those that were not are named. */
-int coverage_sum_up(const struct outcome *sum, bool names);
+/* How many pairs that can be were not reached. */
+int coverage_missing(const struct outcome *sum);
+/* Prints how many were reached, and which one that can't be; with `names`,
+ * those that were not too. False where one was reached that can't be. */
+bool coverage_sum_up(const struct outcome *sum, bool names);
 
 #endif

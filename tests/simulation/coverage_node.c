@@ -3,8 +3,6 @@
 
 #include "core/node_internal.h"
 
-#define ENDS AFTER(FAULT_LEAVE) | AFTER(FAULT_STOP)
-
 const struct move coverage_node_moves[] = {
     {"session", NODE_GREETING, NODE_WORKING, "greeting, working", 0, 0},
     {"session", NODE_WORKING, NODE_WORKING, "working, for a new master", 0, 0},
@@ -39,7 +37,10 @@ const struct move coverage_node_moves[] = {
     {"key", SLOT_FLYING, SLOT_DONE, "flying, done", 0, 0},
     {"key", SLOT_FLYING, SLOT_MOVED, "flying, moved", 0, 0},
     {"key", SLOT_LATER, SLOT_MOVED, "later, moved", 0, 0},
-    {"key", SLOT_DONE, SLOT_MOVED, "done, moved: refused data", 0, 0},
+    {"key", SLOT_DONE, SLOT_MOVED, "done, moved: refused data",
+     AFTER_CAUSE(CAUSE_NONE),
+     "the database's refusal is what moves it; a node that stood still longer "
+     "than a lease before it read that drops the batch"},
     {"lane", LANE_IDLE, LANE_READY, "idle, ready", 0, 0},
     {"lane", LANE_READY, LANE_IDLE, "ready, idle", 0, 0},
     {"lane", LANE_READY, LANE_TIMED, "ready, timed", 0, 0},

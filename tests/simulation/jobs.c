@@ -86,7 +86,6 @@ void jobs_run(const struct jobs *jobs, struct jobs_result *ret)
             _exit(0);
         }
     }
-    memset(ret, 0, sizeof(*ret));
     for (int p = 0; p < jobs->processes; p++) {
         int status = 0;
         while (waitpid(children[p], &status, 0) < 0)

@@ -31,8 +31,8 @@ struct jobs_result {
     struct failing_seed failing[JOBS_MAX * JOBS_FAILURES_MAX]; /* by seed */
 };
 
-/* Process p of n takes the seeds p, p + n, ... after the first. `ret` is
- * large: not for the stack. */
+/* Process p of n takes the seeds p, p + n, ... after the first. What comes of
+ * them is added to `ret`, which is large: not for the stack. */
 void jobs_run(const struct jobs *jobs, struct jobs_result *ret);
 
 #endif

@@ -5,7 +5,8 @@
  *       [--jobs N] [--failures N]                   in so many processes; until
  *                                                   one has so many that fail
  *       [--coverage]                                and the table of moves
- *       [--pairs N]                                 with so many pairs reached
+ *       [--cover N]                                 and further ones, up to N,
+ *                                                   until all pairs are reached
  *   test_simulation --seed SEED [--verbose]         one, with its history
  *       [--nodes N] [--keys N] [--without MASK]     changed, for all seeds
  *       [--plant no-closing-rule|no-takeover]       with a rule broken
@@ -13,7 +14,7 @@
  *   test_simulation --scale [--nodes N] [--keys N]  the master's core, measured
  *       [--batch N] [--rate N] [--in-flight N]
  *
- * Exit status 1 where a rule broke, or fewer pairs were reached. Of the seeds
+ * Exit status 1 where a rule broke, or not all pairs were reached. Of the seeds
  * that fail the first is shortened: its shortest form is printed with the
  * command that replays it and the end of its history.
  */
@@ -29,6 +30,7 @@
 #include "shorten.h"
 
 #define HISTORY_LINES 120
+#define MORE_SEEDS 500
 #define LARGE_KEY_SECONDS 0.01 /* a node fetches a hundred keys a second */
 
 struct options {
@@ -38,7 +40,7 @@ struct options {
     bool one;
     bool no_shortening;
     bool coverage; /* print the table, */
-    int pairs;     /* and want so many pairs of it */
+    int cover;     /* and want all pairs by so many seeds */
     int jobs, failures;
     bool large;
     int batch_keys, rate, in_flight; /* with it */
@@ -136,23 +138,29 @@ static int run_many(const struct options *options)
 {
     static struct jobs_result result;
     usec_t began = clock_monotonic();
-    jobs_run(&(struct jobs){.first = options->first,
-                            .seeds = options->seeds,
-                            .processes = options->jobs,
-                            .failures = options->failures,
-                            .plant = options->plant,
-                            .narrowing = options->narrowing},
-             &result);
+    struct jobs jobs = {.first = options->first,
+                        .seeds = options->seeds,
+                        .processes = options->jobs,
+                        .failures = options->failures,
+                        .plant = options->plant,
+                        .narrowing = options->narrowing};
+    jobs_run(&jobs, &result);
+    jobs.seeds = MORE_SEEDS;
+    while (!result.n_failing && result.seeds < options->cover &&
+           coverage_missing(&result.sum) > 0) {
+        jobs.first = options->first + (uint64_t)result.seeds;
+        jobs_run(&jobs, &result);
+    }
     for (int i = 0; i < result.n_failing; i++)
         report_failure(options, result.failing[i].seed,
                        &result.failing[i].outcome, i == 0);
     print_summary(result.seeds, result.n_failing, &result.sum, began);
     if (options->coverage)
         coverage_print_table(&result.sum);
-    int pairs = coverage_sum_up(&result.sum, options->coverage);
-    if (pairs < options->pairs)
-        printf("coverage: %d pairs are wanted\n", options->pairs);
-    return result.n_failing || pairs < options->pairs ? 1 : 0;
+    bool names = options->coverage || options->cover;
+    bool right = coverage_sum_up(&result.sum, names);
+    bool covered = !options->cover || !coverage_missing(&result.sum);
+    return result.n_failing || !right || !covered ? 1 : 0;
 }
 
 /* In this process, for a debugger. */
@@ -208,7 +216,7 @@ static int read_options(int argc, char **argv, struct options *ret)
         {"verbose", no_argument, NULL, 'v'},
         {"no-shortening", no_argument, NULL, 'q'},
         {"coverage", no_argument, NULL, 'c'},
-        {"pairs", required_argument, NULL, 'P'},
+        {"cover", required_argument, NULL, 'C'},
         {"jobs", required_argument, NULL, 'j'},
         {"failures", required_argument, NULL, 'm'},
         {NULL, 0, NULL, 0}};
@@ -246,8 +254,8 @@ static int read_options(int argc, char **argv, struct options *ret)
             int *number = option == 'r' ? &ret->rate : &ret->in_flight;
             if (!(*number = read_number(optarg, INT_MAX)))
                 return -1;
-        } else if (option == 'P') {
-            if (!(ret->pairs = read_number(optarg, INT_MAX)))
+        } else if (option == 'C') {
+            if (!(ret->cover = read_number(optarg, INT_MAX)))
                 return -1;
         } else if (option == 'c') {
             ret->coverage = true;
@@ -277,7 +285,7 @@ int main(int argc, char **argv)
             "usage: %s [--seeds N] [--first SEED] [--seed SEED] [--jobs N] "
             "[--failures N] "
             "[--nodes N] [--keys N] [--without MASK] [--plant RULE] "
-            "[--no-shortening] [--coverage] [--pairs N] [--verbose]\n"
+            "[--no-shortening] [--coverage] [--cover N] [--verbose]\n"
             "       %s --scale [--nodes N] [--keys N] [--batch N] [--rate N] "
             "[--in-flight N]\n"
             "N nodes: up to %d; N keys: up to %d; more with --scale\n",

@@ -140,7 +140,7 @@ static void add(struct scenario *s, enum fault_type type, int node, usec_t at,
 static void sprinkle(struct rng *rng, struct scenario *s, usec_t from,
                      usec_t to)
 {
-    for (int64_t n = random_range(rng, 0, 5); n > 0; n--)
+    for (int64_t n = random_range(rng, -3, 9); n > 0; n--)
         add(s, (enum fault_type)random_range(rng, 0, FAULT_TYPE_COUNT - 1),
             (int)random_range(rng, 0, SCENARIO_NODES_MAX - 1),
             between(rng, from, to), between(rng, 50 * MSEC, 300 * MSEC));
@@ -150,17 +150,16 @@ static void sprinkle(struct rng *rng, struct scenario *s, usec_t from,
  * out more often; or some of every kind. */
 static void draw_quiet_or_not(struct rng *rng, struct scenario *s)
 {
-    int quiet = (int)random_range(rng, 0, 3);
+    int quiet = (int)random_range(rng, 0, 4);
     for (int i = 0; i < NOISE_TYPE_COUNT; i++)
         if (!quiet || (quiet == 1 && i < NOISE_WEB_PERMANENT))
             s->noise[i] = 0;
-    if (quiet == 2)
-        s->noise[NOISE_MEMORY] = (int)random_range(rng, 1, 10);
-    if (quiet == 3)
+    if (quiet == 3 || quiet == 4)
         for (int i = 0; i < NOISE_TYPE_COUNT; i++)
             s->noise[i] += i == NOISE_POISON || i == NOISE_DATA ? 2 : 30;
-    if (quiet == 3)
-        s->noise[NOISE_MEMORY] = 0;
+    s->noise[NOISE_MEMORY] = 0;
+    if (quiet == 2 || quiet == 4)
+        s->noise[NOISE_MEMORY] = (int)random_range(rng, 2, 6);
 }
 
 /* Many keys, each a batch of its own, at few nodes. */
@@ -196,6 +195,8 @@ static void draw_dropped_crowd(struct rng *rng, struct scenario *s)
     s->n_faults = 0;
     s->instances = 64;
     s->latency_max = between(rng, 300, 1500) * MSEC;
+    if (random_permille(rng, 400))
+        s->noise[NOISE_POISON] = s->noise[NOISE_DATA] = 2;
     usec_t away = between(rng, 300, 2000) * MSEC;
     usec_t end = away + between(rng, 500, 3000) * MSEC;
     enum fault_type type = ends[random_range(rng, 0, 3)];
@@ -309,8 +310,14 @@ static void draw_many_later(struct rng *rng, struct scenario *s)
     s->instances = 64;
     s->batch_time = 3 * SEC;
     s->latency_max = 300 * MSEC;
+    s->hold = between(rng, 3, 12) * SEC;
     for (size_t i = 0; i < s->n_faults; i++)
         s->faults[i].at *= 2;
+    if (random_permille(rng, 200)) {
+        draw_quiet_or_not(rng, s);
+        s->noise[NOISE_WEB_TRANSIENT] = 900;
+        s->n_faults = 0;
+    }
 }
 
 /* Nothing goes wrong but answers that are lost, and then the database is away
@@ -331,7 +338,8 @@ static void draw_long_tail(struct rng *rng, struct scenario *s)
     for (int i = 0; i < NOISE_TYPE_COUNT; i++)
         s->noise[i] = 0;
     draw_long_holds(s);
-    s->noise[NOISE_WEB_TRANSIENT] = 150;
+    s->hold = 12 * SEC;
+    s->noise[NOISE_WEB_TRANSIENT] = 80;
     s->n_faults = 0;
     s->nodes = (int)random_range(rng, 1, 2);
     s->keys = (int)random_range(rng, 10, 40);
@@ -400,22 +408,22 @@ void rare_draw(struct rng *rng, struct scenario *s)
         draw_refusals(rng, s);
     else if (kind < 30)
         draw_dropped_crowd(rng, s);
-    else if (kind < 35)
+    else if (kind < 37)
         draw_unheard_refusal(rng, s);
-    else if (kind < 40)
+    else if (kind < 42)
         draw_overtaken(rng, s);
-    else if (kind < 44)
+    else if (kind < 47)
         draw_late_stop(rng, s);
-    else if (kind < 48)
+    else if (kind < 51)
         draw_many_later(rng, s);
-    else if (kind < 49)
-        draw_told_late(rng, s);
-    else if (kind < 50)
-        draw_long_tail(rng, s);
     else if (kind < 52)
-        draw_new_master(rng, s);
+        draw_told_late(rng, s);
     else if (kind < 54)
+        draw_long_tail(rng, s);
+    else if (kind < 56)
+        draw_new_master(rng, s);
+    else if (kind < 57)
         draw_deaf(rng, s);
-    else if (kind < 58)
+    else if (kind < 61)
         draw_last_words(rng, s);
 }
