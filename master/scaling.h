@@ -36,8 +36,8 @@ struct scaling {
 int scaling_look(struct scaling *scaling, const struct master_core *core, int n,
                  usec_t now);
 
-/* The rule alone: `busy` is the least part of its time that one of the `n` nodes
- * is busy, `sum` that of all together, `waiting` whether batches wait. */
+/* The rule alone: `busy` is the least part of its time that one of the `n`
+ * nodes is busy, `sum` that of all together, `waiting` whether batches wait. */
 int scaling_decide(struct scaling *scaling, int n, double busy, double sum,
                    bool waiting, usec_t now);
 

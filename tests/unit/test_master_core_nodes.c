@@ -238,8 +238,8 @@ static void test_pings(void **state)
 
 /* ---- what heartbeats name ---- */
 
-/* A batch that two heartbeats in a row do not name is looked up; and its node is
- * told its socket again, since it may never have heard of it. */
+/* A batch that two heartbeats in a row do not name is looked up; and its node
+ * is told its socket again, since it may never have heard of it. */
 static void test_lost_task(void **state)
 {
     (void)state;
