@@ -27,6 +27,10 @@
 #include "sockets.h"
 #include "turn.h"
 
+#define DESCRIPTOR_PAUSE                                                       \
+    (50 * USEC_PER_MSEC) /* until one is asked for again                       \
+                          */
+
 struct shard {
     struct fetch_pool *pool;
     CURLM *multi;
@@ -81,6 +85,7 @@ struct fetch_pool {
     struct told *told;
     struct event *begin;     /* waiting handles are to be looked at */
     struct buffer host_port; /* scratch of begin() */
+    size_t n_flying;
     int64_t bytes;
 };
 
@@ -197,12 +202,18 @@ static void waiting_remove(struct fetch_pool *pool, struct handle *handle)
     DL_DELETE(pool->waiting, handle);
 }
 
+static void land(struct handle *handle)
+{
+    curl_multi_remove_handle(handle->shard->multi, handle->easy);
+    handle->shard->pool->n_flying--;
+}
+
 /* The handle has left pool->busy. */
 static void handle_to_idle(struct fetch_pool *pool, struct handle *handle)
 {
     CHECK(handle->state != HANDLE_IDLE);
     if (handle->state == HANDLE_FLYING)
-        curl_multi_remove_handle(handle->shard->multi, handle->easy);
+        land(handle);
     else
         waiting_remove(pool, handle);
     if (handle->transfer.body.capacity > FETCH_BUFFER_KEEP)
@@ -272,6 +283,21 @@ static bool fly_again(struct handle *handle)
            !curl_multi_add_handle(handle->shard->multi, handle->easy);
 }
 
+/* No descriptor was left for it: it begins anew when others have ended. False:
+ * no other is under way whose end would help. */
+static bool wait_for_descriptor(struct handle *handle)
+{
+    static const struct timeval pause = {0, DESCRIPTOR_PAUSE};
+    struct fetch_pool *pool = handle->shard->pool;
+    if (!handle->transfer.no_descriptor || pool->n_flying == 1)
+        return false;
+    land(handle);
+    handle->state = HANDLE_WAITING;
+    DL_APPEND(pool->waiting, handle);
+    event_add(pool->begin, &pause);
+    return true;
+}
+
 static void reap(struct shard *shard)
 {
     struct fetch_pool *pool = shard->pool;
@@ -285,6 +311,8 @@ static void reap(struct shard *shard)
         curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &handle);
         CHECK(handle && handle->state == HANDLE_FLYING);
         if (was_stale(handle, code) && fly_again(handle))
+            continue;
+        if (code == CURLE_COULDNT_CONNECT && wait_for_descriptor(handle))
             continue;
         finish_flying(pool, handle, code);
     }
@@ -380,6 +408,7 @@ static void fly(struct fetch_pool *pool, struct handle *handle,
     }
     waiting_remove(pool, handle);
     handle->state = HANDLE_FLYING;
+    pool->n_flying++;
 }
 
 static void begin(struct fetch_pool *pool, struct handle *handle, usec_t now)

@@ -8,6 +8,7 @@
 #include "fetch_options.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
@@ -112,8 +113,11 @@ static curl_socket_t on_open(void *context, curlsocktype purpose,
         transfer->denied = true;
         return CURL_SOCKET_BAD;
     }
-    return socket(address->family, address->socktype | SOCK_CLOEXEC,
-                  address->protocol);
+    int fd = socket(address->family, address->socktype | SOCK_CLOEXEC,
+                    address->protocol);
+    if (fd < 0 && (errno == EMFILE || errno == ENFILE))
+        transfer->no_descriptor = true;
+    return fd;
 }
 
 /* on_open() does not see a connection that is used again, and another request
@@ -211,6 +215,7 @@ void transfer_begin(struct transfer *transfer)
     transfer->too_large = false;
     transfer->denied = false;
     transfer->out_of_memory = false;
+    transfer->no_descriptor = false;
     transfer->error[0] = '\0';
 }
 
@@ -252,7 +257,7 @@ static enum reason reason_of_code(const struct transfer *transfer,
     case CURLE_COULDNT_RESOLVE_HOST:
         return REASON_DNS;
     case CURLE_COULDNT_CONNECT:
-        return REASON_CONNECT;
+        return transfer->no_descriptor ? REASON_INTERNAL : REASON_CONNECT;
     case CURLE_SSL_CONNECT_ERROR:
         return handshake_cut(transfer) ? REASON_CONNECT : REASON_TLS;
     case CURLE_PEER_FAILED_VERIFICATION:
@@ -323,6 +328,8 @@ void transfer_answer(struct transfer *transfer, CURL *easy, CURLcode code,
                  head                  ? "the answer's head is too large"
                  : transfer->too_large ? "the body exceeds body_max"
                  : transfer->denied    ? reason_text(REASON_PRIVATE)
+                 : answer->reason == REASON_INTERNAL && transfer->no_descriptor
+                     ? "no descriptor is left in the node: raise ulimit -n"
                  : answer->reason == REASON_TLS && transfer->error[0]
                      ? transfer->error
                      : curl_easy_strerror(code));

@@ -20,6 +20,7 @@ struct transfer {
     bool too_large; /* it was ended for the size of its body */
     bool denied;    /* it was ended for its address */
     bool out_of_memory;
+    bool no_descriptor;          /* there was none for its connection */
     struct curl_slist *headers;  /* set once by transfer_options() */
     char error[CURL_ERROR_SIZE]; /* libcurl's own words; "": none */
 };
