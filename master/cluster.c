@@ -242,6 +242,7 @@ static void on_renewed(void *context, int64_t open_keys, int nodes_told)
     cluster->nodes_told = nodes_told;
     cluster->scaling.least = cluster->scaling.most = nodes_told;
     scale_to(cluster, nodes_told);
+    CRASH_POINT("master_after_scale");
 }
 
 static void on_ledger_trouble(void *context, const char *why, bool final)

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/crash_point.h"
 #include "commands.h"
 #include "context.h"
 #include "processes.h"
@@ -64,7 +65,8 @@ int command_scale(const struct options *options)
         if (find_run(&context, &run, &err) ||
             ledger_run_scale(context.ledger, run, (int)nodes, &err))
             status = context_complain(&context, &err);
-        else
+        CRASH_POINT("scale_after_write");
+        if (!status)
             printf("run %" PRId64 ": %" PRId64 " local nodes are wanted\n", run,
                    nodes);
     }

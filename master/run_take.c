@@ -75,6 +75,7 @@ static int try_to_take(struct run *run, struct run_row *row, usec_t left,
 {
     struct context *context = &run->context;
     struct error look = ERROR_NONE;
+    CRASH_POINT("master_before_take");
     int rc = ledger_run_take(context->ledger, run->number, run->owner,
                              run->lease, &context->arena, row, err);
     if (rc != ERR_CONFLICT)

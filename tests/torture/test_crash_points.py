@@ -14,7 +14,8 @@ import time
 
 import pytest
 
-from harness import SOURCE, pipeline, quotes, source, store as store_worker
+from harness import (SOURCE, pipeline, quotes, source, store as store_worker,
+                     until)
 from together import together
 
 N_KEYS = 40
@@ -32,7 +33,15 @@ NEEDS = {"master_after_look": "after_fetch@3",
          "master_before_renew": "after_fetch@3",
          "master_after_renew": "after_fetch@3",
          "master_after_node_exit": "after_fetch@3",
+         "master_before_take": "master_after_report@2",
          "master_after_take": "master_after_report@2"}
+# Passed where nodes are scaled only; test_a_run_that_is_scaled has them.
+SCALING = {"scale_after_write", "master_after_scale"}
+# Those at which a run that is led by its name meets the ledger.
+LEADING = ("master_after_run_row", "master_after_root_batches",
+           "master_before_work", "master_before_renew", "master_after_renew",
+           "master_before_take", "master_after_take", "master_before_end",
+           "master_after_end")
 
 
 def points():
@@ -48,7 +57,8 @@ def points_for(kind, master, full):
     """Those of one program; in the short form, half of what both databases
     have in common."""
     mine = [point for point in points()
-            if point.startswith("master_") == master]
+            if point.startswith("master_") == master
+            and point not in SCALING]
     own = [point for point in mine if point.startswith(kind)]
     both = [point for point in mine
             if not point.startswith(("sqlite_", "postgres_"))]
@@ -103,8 +113,9 @@ def the_run(store):
     return row
 
 
-def attempt(ground, kind, crash, scale, ret=None):
-    """A run under WINDROW_CRASH, resumed as often as its master dies of it.
+def attempt(ground, kind, crash, scale, ret=None, name=None):
+    """A run under WINDROW_CRASH, resumed as often as its master dies of it,
+    or, if it has a name, begun with the same words again until it has ended.
     Yields what it starts; leaves in `ret` what came of it."""
     store, server, marks = ground.store(kind), ground.origin(), ground.marks()
     env = {**SETTINGS, "WINDROW_CRASH": crash, "WINDROW_CRASH_ONCE": marks,
@@ -112,6 +123,8 @@ def attempt(ground, kind, crash, scale, ret=None):
     env = {name: str(value) for name, value in env.items()}
     began, deaths = time.monotonic(), 0
     command = ("run", ground.pipeline, "--batch", 5)
+    if name:
+        command += ("--name", name)
     while True:
         result = yield ground.starter.start(
             *command, "--scale", scale, origin=server, store=store, env=env)
@@ -120,6 +133,8 @@ def attempt(ground, kind, crash, scale, ret=None):
         deaths += 1
         assert deaths < 5, result
         run = the_run(store)
+        if name:
+            continue
         if run and run[1] != "open":  # it died behind its last write
             break
         command = ("resume", run[0]) if run else command
@@ -138,7 +153,7 @@ def passages(ground, kind):
     return collections.Counter(lines), ret["seconds"]
 
 
-def crash(ground, torture, kind, point, passage, undisturbed):
+def crash(ground, torture, kind, point, passage, undisturbed, name=None):
     """A case: dies at a point, and all is well all the same."""
     need = NEEDS.get(point)
     entries = [need] if need else []
@@ -146,7 +161,7 @@ def crash(ground, torture, kind, point, passage, undisturbed):
     while True:
         ret = {}
         yield from attempt(ground, kind, ",".join(
-            entries + [f"{point}@{passage}"]), scale, ret)
+            entries + [f"{point}@{passage}"]), scale, ret, name)
         if (ret["marks"] / point).exists():
             break
         assert passage > 1, f"{point} is never passed"
@@ -156,7 +171,8 @@ def crash(ground, torture, kind, point, passage, undisturbed):
     if point.startswith("master_"):
         assert ret["deaths"] >= 1, (point, result)
     program = "master" if point.startswith("master_") else "node"
-    torture.row(f"{program} killed at `{point}`", store=ret["store"],
+    named = " of a run that has a name" if name else ""
+    torture.row(f"{program}{named} killed at `{point}`", store=ret["store"],
                 run=ret["run"], keys=KEYS, expected_failures=GONE,
                 prices=ground.prices,
                 recover=max(0.0, ret["seconds"] - undisturbed))
@@ -184,12 +200,43 @@ def test_each_point(ground, torture, program, kind):
              for passage in which(torture, kind, point, i, count[point]))
 
 
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+def test_a_run_that_has_a_name(ground, torture, kind):
+    """Begun with the same words again, as a container is, it goes on, and
+    when it has ended its status is that of the run."""
+    tried = LEADING if torture.full else LEADING[kind == "postgres"::2]
+    together(crash(ground, torture, kind, point, 1, 0, "monday")
+             for point in tried)
+
+
+def test_a_run_that_is_scaled(ground, torture, windrow, postgres):
+    """`windrow scale` dies behind its write; so does the master that has read
+    it, when it has started a node more."""
+    server, marks = ground.origin(), ground.marks()
+    env = {**SETTINGS, "WINDROW_CRASH_ONCE": str(marks)}
+    run = ground.starter.start(
+        "run", ground.pipeline, "--batch", 2, "--scale", 1, origin=server,
+        store=postgres, env={**env, "WINDROW_CRASH": "master_after_scale@1"})
+    until(lambda: postgres.count("windrow_runs"), "a run")
+    result = windrow("scale", 2, store=postgres, env={
+        **env, "WINDROW_CRASH": "scale_after_write@1"})
+    assert result.status == -signal.SIGKILL, result
+    assert postgres.query("SELECT nodes_wanted FROM windrow_runs") == [(2,)]
+    assert run.wait(20).status == -signal.SIGKILL
+    result = windrow("resume", 1, origin=server, store=postgres, env=env)
+    assert result.status == 3, result
+    torture.row("master, and `windrow scale`, killed behind its write",
+                store=postgres, keys=KEYS, expected_failures=GONE,
+                prices=ground.prices, tried=2)
+
+
 def test_the_short_form_tries_each_point():
     """Over both databases; so that a new point is never left out."""
     tried = {point for kind in ("sqlite", "postgres")
              for master in (False, True)
              for point in points_for(kind, master, full=False)}
-    assert tried == set(points())
+    assert tried | SCALING == set(points())
+    assert set(LEADING) < tried
 
 
 def test_a_point_that_is_never_passed_is_noticed(ground, torture):

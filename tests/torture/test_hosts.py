@@ -134,7 +134,7 @@ def test_hosts_apart(torture, far, network, postgres, tmp_path):  # noqa: F811
 def test_only_times_are_wrong(torture, far, network, postgres):  # noqa: F811
     if not torture.full:
         pytest.skip("the long form: only a wrong clock")
-    there = far(200)
+    there = far(200, rate="40/s")  # long enough for both to take part
     well, clock = network.host("well"), network.host("clock")
     there.node(well, "well")
     there.node(clock, "clock", before=wrong_clock())

@@ -4,7 +4,10 @@ import random
 import signal
 import time
 
+import pytest
+
 from harness import PATIENCE, until
+from network import Network
 from nodes import Guest, Recovery, environment, key_file, key_pipeline
 
 KILLS_PER_SECOND = 5
@@ -70,6 +73,44 @@ def test_nodes_join_and_leave(torture, start, starter, origin, pipeline,
     torture.row("nodes join and leave in mid-run", store=store, keys=keys,
                 tried=left)
     assert left >= 2, "the run was too short"
+
+
+@pytest.fixture
+def network(starter, postgres, windrow, tmp_path):
+    """Over TCP, with keys."""
+    folder = tmp_path / "keys"
+    assert windrow("keygen", folder).status == 0
+    return Network(starter, postgres, folder)
+
+
+def test_nodes_join_and_are_killed_over_tcp(torture, network, origin, pipeline,
+                                            postgres, tmp_path):
+    """The run has no other nodes. Three at a time, of which the oldest makes
+    room for a new one: killed, each fourth told to stop."""
+    keys, path = key_file(tmp_path, 4_000 if torture.full else 1_200)
+    server = origin("--count", len(keys), "--latency", "50ms")
+    network.settings = {**server.settings(), "WINDROW_LEASE": "1s",
+                        "WINDROW_HEARTBEAT": "250ms"}
+    run = network.master("run", key_pipeline(pipeline, path, instances=8),
+                         "--batch", 16)
+    n, nodes = 0, []
+    while run.is_running():
+        nodes.append(network.node("--name", f"guest-{n + len(nodes)}"))
+        time.sleep(0.4)
+        if len(nodes) < 3 or not run.is_running():
+            continue
+        node, n = nodes.pop(0), n + 1
+        if n % 4 == 0:
+            node.signal(signal.SIGTERM)
+            assert node.wait(20).status == 0
+        else:
+            node.signal(signal.SIGKILL)
+            node.process.wait(10)
+    result = run.wait(60)
+    assert result.status == 0, result
+    torture.row("nodes join and are killed, over TCP with keys",
+                store=postgres, keys=keys, tried=n)
+    assert n >= 2, "the run was too short"
 
 
 def test_a_silent_death_is_noticed(torture, start, starter, origin, pipeline,

@@ -15,7 +15,7 @@ import harness
 from halves import one_store_in_the_short_form  # noqa: F401
 from harness import PATIENCE, until
 
-TIMEOUT = 2.0 * PATIENCE
+TIMEOUT = 4.0 * PATIENCE  # nothing else may seem slow on a loaded machine
 ATTEMPTS = 2
 HUGE = 10_000_000_000
 MEMORY_MAX = 200_000_000  # of one node, with all of these in flight
@@ -311,8 +311,7 @@ def test_a_retry_after_of_thirty_years(torture, store, origin, pipeline, start):
     column = ("not_before" if store.kind == "sqlite"
               else "extract(epoch FROM not_before) * 1e6")
     (longest, n_left), = store.query(
-        f"SELECT max({column}), sum(n_keys) FROM windrow_batches"
-        f" WHERE not_before IS NOT NULL")
+        f"SELECT max({column}), sum(n_keys) FROM windrow_batches WHERE open")
     seconds = float(longest) / 1e6 - time.time()
     assert 500 < seconds < 610, seconds
     assert store.count() + n_left == 20
