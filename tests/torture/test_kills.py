@@ -87,7 +87,7 @@ def test_nodes_join_and_are_killed_over_tcp(torture, network, origin, pipeline,
                                             postgres, tmp_path):
     """The run has no other nodes. Three at a time, of which the oldest makes
     room for a new one: killed, each fourth told to stop."""
-    keys, path = key_file(tmp_path, 4_000 if torture.full else 1_200)
+    keys, path = key_file(tmp_path, 4_000 if torture.full else 800)
     server = origin("--count", len(keys), "--latency", "50ms")
     network.settings = {**server.settings(), "WINDROW_LEASE": "1s",
                         "WINDROW_HEARTBEAT": "250ms"}
