@@ -7,6 +7,7 @@
  *       [--coverage]                                and the table of moves
  *       [--cover N]                                 and further ones, up to N,
  *                                                   until all pairs are reached
+ *       [--missing N]                               but for N
  *   test_simulation --seed SEED [--verbose]         one, with its history
  *       [--nodes N] [--keys N] [--without MASK]     changed, for all seeds
  *       [--plant no-closing-rule|no-takeover]       with a rule broken
@@ -40,7 +41,8 @@ struct options {
     bool one;
     bool no_shortening;
     bool coverage; /* print the table, */
-    int cover;     /* and want all pairs by so many seeds */
+    int cover;     /* and want all pairs by so many seeds, ... */
+    int missing;   /* ... or all but so many */
     int jobs, failures;
     bool large;
     int batch_keys, rate, in_flight; /* with it */
@@ -147,7 +149,7 @@ static int run_many(const struct options *options)
     jobs_run(&jobs, &result);
     jobs.seeds = MORE_SEEDS;
     while (!result.n_failing && result.seeds < options->cover &&
-           coverage_missing(&result.sum) > 0) {
+           coverage_missing(&result.sum) > options->missing) {
         jobs.first = options->first + (uint64_t)result.seeds;
         jobs_run(&jobs, &result);
     }
@@ -159,7 +161,8 @@ static int run_many(const struct options *options)
         coverage_print_table(&result.sum);
     bool names = options->coverage || options->cover;
     bool right = coverage_sum_up(&result.sum, names);
-    bool covered = !options->cover || !coverage_missing(&result.sum);
+    bool covered =
+        !options->cover || coverage_missing(&result.sum) <= options->missing;
     return result.n_failing || !right || !covered ? 1 : 0;
 }
 
@@ -217,6 +220,7 @@ static int read_options(int argc, char **argv, struct options *ret)
         {"no-shortening", no_argument, NULL, 'q'},
         {"coverage", no_argument, NULL, 'c'},
         {"cover", required_argument, NULL, 'C'},
+        {"missing", required_argument, NULL, 'M'},
         {"jobs", required_argument, NULL, 'j'},
         {"failures", required_argument, NULL, 'm'},
         {NULL, 0, NULL, 0}};
@@ -254,6 +258,9 @@ static int read_options(int argc, char **argv, struct options *ret)
             int *number = option == 'r' ? &ret->rate : &ret->in_flight;
             if (!(*number = read_number(optarg, INT_MAX)))
                 return -1;
+        } else if (option == 'M') {
+            if (!(ret->missing = read_number(optarg, INT_MAX)))
+                return -1;
         } else if (option == 'C') {
             if (!(ret->cover = read_number(optarg, INT_MAX)))
                 return -1;
@@ -285,7 +292,8 @@ int main(int argc, char **argv)
             "usage: %s [--seeds N] [--first SEED] [--seed SEED] [--jobs N] "
             "[--failures N] "
             "[--nodes N] [--keys N] [--without MASK] [--plant RULE] "
-            "[--no-shortening] [--coverage] [--cover N] [--verbose]\n"
+            "[--no-shortening] [--coverage] [--cover N] [--missing N] "
+            "[--verbose]\n"
             "       %s --scale [--nodes N] [--keys N] [--batch N] [--rate N] "
             "[--in-flight N]\n"
             "N nodes: up to %d; N keys: up to %d; more with --scale\n",

@@ -213,6 +213,8 @@ void node_feed(struct world *world, struct sim_node *node,
     struct error err = ERROR_NONE;
     struct node_effect effect;
     bool goes_on = true;
+    if (world->now - node->fed_at > world->scenario->lease)
+        node->slept_until = world->now;
     world_core_begins(world);
     int status = node_core_event(node->core, world->now, event, &err);
     if (!world_core_ended(world, node->name) && status)
@@ -307,6 +309,8 @@ void node_start(struct world *world, struct sim_node *node)
     node->process++;
     world->rules.processes++;
     node->epoch = 0;
+    node->fed_at = world->now;
+    node->slept_until = 0;
     node->incarnation = world->now + 1;
     node->beats = node->spoken_epoch = 0;
     node->tick_at = USEC_NEVER;

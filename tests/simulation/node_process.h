@@ -59,6 +59,7 @@ struct sim_node {
     int64_t epoch;        /* of the last welcome it was given */
     int64_t spoken_epoch; /* of what it said last */
     usec_t fed_at;        /* when its core was given something last */
+    usec_t slept_until;   /* the end of its last pause longer than a lease */
     usec_t paused_until, slow_until, busy_until;
     usec_t cut_until;
     bool cut_loses;

@@ -426,4 +426,6 @@ void rare_draw(struct rng *rng, struct scenario *s)
         draw_deaf(rng, s);
     else if (kind < 61)
         draw_last_words(rng, s);
+    else if (kind < 66)
+        draw_old_shares(rng, s);
 }

@@ -219,8 +219,8 @@ bool web_page(const struct world *world, const struct worker *worker,
 static void oversleep(const struct world *world, const struct sim_node *node,
                       struct answer *answer)
 {
-    usec_t since = answer->due > node->fed_at ? answer->due : node->fed_at;
-    if (world->now - since <= world->scenario->lease)
+    if (world->now - node->fed_at <= world->scenario->lease &&
+        answer->due >= node->slept_until)
         return;
     bool timed_out =
         world->now - answer->started >= answer->worker->request.timeout;
