@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/netlink.h>
+#include <linux/perf_event.h>
 #include <netdb.h>
 #include <pthread.h>
 #include <sched.h>
@@ -30,8 +31,11 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -178,6 +182,22 @@ static int try_mount(void)
     return mount("none", inside, "tmpfs", 0, NULL);
 }
 
+static int try_chroot(void)
+{
+    return chroot(inside);
+}
+
+static int try_pivot_root(void)
+{
+    return (int)syscall(SYS_pivot_root, inside, inside);
+}
+
+static int try_setns(void)
+{
+    int fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+    return fd < 0 ? 0 : setns(fd, CLONE_NEWNET);
+}
+
 static int try_bpf(void)
 {
     union {
@@ -217,6 +237,27 @@ static int try_host_name(void)
     char name[65];
     gethostname(name, sizeof name);
     return sethostname(name, strlen(name));
+}
+
+static int try_clock(void)
+{
+    struct timespec now;
+    return clock_gettime(CLOCK_REALTIME, &now) ||
+                   clock_settime(CLOCK_REALTIME, &now)
+               ? -1
+               : 0;
+}
+
+static int try_perf_events(void)
+{
+    struct perf_event_attr attributes = {
+        .type = PERF_TYPE_SOFTWARE,
+        .size = sizeof attributes,
+        .config = PERF_COUNT_SW_TASK_CLOCK,
+        .exclude_kernel = 1,
+    };
+    return (int)syscall(SYS_perf_event_open, &attributes, 0, -1, -1, 0) < 0 ? -1
+                                                                            : 0;
 }
 
 static int try_typing(void)
@@ -297,6 +338,23 @@ static int try_chmod(void)
     return chmod(outside, 0777);
 }
 
+static int try_chown(void)
+{
+    return chown(inside, getuid(), getgid());
+}
+
+static int try_attribute(void)
+{
+    return setxattr(inside, "user.x", "x", 1, 0);
+}
+
+static int try_device(void)
+{
+    char path[128];
+    snprintf(path, sizeof path, "%s/null", inside);
+    return mknod(path, S_IFCHR | 0600, makedev(1, 3));
+}
+
 static int try_read(void)
 {
     char byte;
@@ -320,6 +378,9 @@ static const struct {
     {"a signal to another", try_signal, EPERM},
     {"another's limits", try_limits_of_another, EPERM},
     {"mount", try_mount, EPERM},
+    {"chroot", try_chroot, EPERM},
+    {"pivot_root", try_pivot_root, EPERM},
+    {"setns", try_setns, EPERM},
     {"bpf", try_bpf, EPERM},
     {"init_module", try_module, EPERM},
     {"kexec_load", try_kexec, EPERM},
@@ -327,11 +388,16 @@ static const struct {
     {"io_uring", try_io_uring, EPERM},
     {"userfaultfd", try_userfaultfd, EPERM},
     {"sethostname", try_host_name, EPERM},
+    {"clock_settime", try_clock, EPERM},
+    {"perf_event_open", try_perf_events, EPERM},
     {"TIOCSTI", try_typing, EPERM},
     {"a packet socket", try_packet_socket, EAFNOSUPPORT},
     {"a vsock socket", try_vsock, EAFNOSUPPORT},
     {"a raw socket", try_raw_socket, EPERM},
     {"chmod", try_chmod, EPERM},
+    {"chown", try_chown, EPERM},
+    {"setxattr", try_attribute, EPERM},
+    {"mknod", try_device, EPERM},
 };
 
 /* What opens a way out of the process is refused with an error. */
