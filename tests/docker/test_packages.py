@@ -24,6 +24,14 @@ def packages(tmp_path_factory):
     return folder
 
 
+@pytest.mark.parametrize("name, library", [
+    ("windrow", "libzmq5"), ("windrow-node", "libcurl4")])
+def test_libraries_are_dependencies(packages, name, library):
+    """As dpkg-shlibdeps finds them."""
+    package, = packages.glob(f"{name}_*.deb")
+    assert library in run("dpkg", "-f", package, "Depends")
+
+
 def test_lintian_has_no_complaints(packages):
     assert shutil.which("lintian"), "deploy/packages/docker.txt has it"
     out = run("lintian", "--allow-root", "--fail-on", "error,warning",

@@ -88,6 +88,26 @@ def test_a_stand_by_takes_over(start, origin, store):
     assert not set(committed) & set(server.asked())
 
 
+def test_a_stand_by_takes_over_by_default_in_5_s(start, origin, postgres):
+    """With settings as they are when nobody touches them."""
+    server = origin("--latency", "200ms")
+    env = {"YAHOO_IN_FLIGHT": "8"}
+    masters = [start("run", SP500, "--name", "monday", "--scale", 2,
+                     origin=server, store=postgres, env=env)
+               for _ in range(2)]
+    until(lambda: postgres.count() >= 20, "some rows", 20)
+    leader = next(master for master in masters if master.nodes())
+    leader.signal(signal.SIGKILL)
+    leader.process.wait(5)
+    killed = time.monotonic()
+    until(lambda: owner(postgres)[1] == 2, "the second leads", 8)
+    seconds = time.monotonic() - killed
+    print(f"figure: led {seconds:.1f} s after the death, by default")
+    assert seconds < 5
+    second = next(master for master in masters if master is not leader)
+    assert_all_stored(second.wait(60), postgres)
+
+
 def test_the_old_leader_wakes_up(start, origin, store):
     """It stood still for longer than its lease. The run is another's: it can
     write nothing, says so, and ends."""

@@ -35,8 +35,9 @@ def assert_rate_held(log, nodes):
     assert log["second_max"] <= RATE + nodes, log
 
 
-def assert_rate_used(log):
-    assert log["requests"] / log["seconds"] >= 0.95 * RATE, log
+def assert_rate_used(log, part=0.95):
+    """So much of it, from the first request to the last."""
+    assert log["requests"] / log["seconds"] >= part * RATE, log
 
 
 def test_rate_over_four_nodes(windrow, origin, listed, store):
@@ -62,10 +63,15 @@ def test_retries_and_redirects_count(windrow, origin, listed, sqlite):
     log = server.log()
     assert log["requests"] > 330
     assert_rate_held(log, NODES)
+    assert_rate_used(log)
 
 
-def test_rate_while_nodes_come_and_go(start, windrow, origin, listed, sqlite):
-    """Scaled up and down, and killed."""
+@pytest.mark.parametrize("kill, used", [(False, 0.8), (True, 0.7)],
+                         ids=["told", "killed"])
+def test_rate_while_nodes_come_and_go(start, windrow, origin, listed, sqlite,
+                                      kill, used):
+    """Scaled up and down; and killed, which costs a node's share until it
+    expires. On a quiet machine 97 % and 92 % are used (docs/scale.md)."""
     server = origin("--count", 600)
     run = start("run", listed(600, rate=f"{RATE}/s"), "--scale", 2,
                 "--batch", 10, origin=server, store=sqlite, env=SHORT)
@@ -74,12 +80,13 @@ def test_rate_while_nodes_come_and_go(start, windrow, origin, listed, sqlite):
     for n in (5, 3, 6, 2):
         assert windrow("scale", n, store=sqlite).status == 0
         time.sleep(1.2)
-        if nodes := run.nodes():
+        if kill and (nodes := run.nodes()):
             os.kill(chance.choice(nodes), signal.SIGKILL)
         time.sleep(0.8)
     result = run.wait(60)
     assert (result.status, sqlite.count()) == (0, 600), result
     assert_rate_held(server.log(), 6)
+    assert_rate_used(server.log(), used)
 
 
 def test_rate_over_a_takeover(start, origin, listed, store):
@@ -97,8 +104,10 @@ def test_rate_over_a_takeover(start, origin, listed, store):
     result = other.wait(60)
     assert (result.status, store.count()) == (0, 400), result
     log = server.log()
-    assert_rate_held(log, 2 * NODES)
+    assert_rate_held(log, NODES)
     assert log["in_flight_max"] <= 12
+    # But for the change: the lease of the first, and two of its nodes'.
+    assert log["requests"] >= 0.9 * RATE * (log["seconds"] - 4.5), log
 
 
 def test_in_flight_while_nodes_come_and_go(start, windrow, origin, listed,
@@ -144,5 +153,5 @@ def test_adaptive_finds_what_a_site_bears(windrow, origin, listed, sqlite):
     log = server.log()
     print(f"figure: {log['requests'] / log['seconds']:.0f} requests a second "
           f"where 60 are borne, {log['injected']}")
-    assert log["requests"] / log["seconds"] > 15, log
-    assert log["injected"].get("429", 0) < 0.4 * log["requests"], log
+    assert log["requests"] / log["seconds"] > 25, log
+    assert log["injected"].get("429", 0) < 0.1 * log["requests"], log
