@@ -22,28 +22,17 @@ def engine():
     started.end()
 
 
-@pytest.fixture(scope="session")
-def images(engine):
-    """The images of the checkout, built as deploy/compose-demo does."""
-    run(DEPLOY / "base-image.sh", timeout=180)
-    run("docker", "build", "-q", "-f", DEPLOY / "Dockerfile", "-t",
-        "windrow:latest", SOURCE, timeout=400,
-        env={**os.environ, "DOCKER_BUILDKIT": "0"})
-    run("docker", "build", "-q", "-t", "windrow-postgres", DEPLOY / "postgres",
-        timeout=200, env={**os.environ, "DOCKER_BUILDKIT": "0"})
-    run(DEPLOY / "compose-secrets")
-
-
 class Demo:
     """deploy/compose-demo under way, kept at its end for a look."""
 
     def __init__(self, *options, **settings):
+        self.ended = False
         self.project = f"windrow-test-{uuid.uuid4().hex[:8]}"
         self.environment = {**os.environ, "COMPOSE_PROJECT_NAME": self.project,
-                            "POSTGRES_IMAGE": "windrow-postgres", **settings}
+                            **settings}
         self.log = tempfile.NamedTemporaryFile("w+", prefix="windrow-demo-")
         self.process = subprocess.Popen(
-            [DEPLOY / "compose-demo", "--keep", "--no-build", *options],
+            [DEPLOY / "compose-demo", "--keep", *options],
             env=self.environment, stdin=subprocess.DEVNULL, stdout=self.log,
             stderr=subprocess.STDOUT, start_new_session=True)
 
@@ -57,10 +46,10 @@ class Demo:
                         "WIKIPEDIA_URL": "http://origin:8080",
                         "YAHOO_URL": "http://origin:8080"})
 
-    def containers(self, service):
-        """Their ids, by number."""
+    def containers(self, service, which="-q"):
+        """Their ids, by number; which="-aq": those that have ended too."""
         return docker(
-            "ps", "-q", "--filter",
+            "ps", which, "--filter",
             f"label=com.docker.compose.project={self.project}", "--filter",
             f"label=com.docker.compose.service={service}").split()
 
@@ -93,11 +82,34 @@ class Demo:
                           " FROM prices") == ["503|503"], self.text()
 
     def end(self):
+        if self.ended:
+            return
+        self.ended = True
         if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait(10)
         self.compose("down", "-v", "--remove-orphans", "-t", "2")
         self.log.close()
+
+
+@pytest.fixture(scope="session")
+def first_demo(engine):
+    """deploy/compose-demo as docs/deploy.md says it: it builds base, windrow's
+    image and PostgreSQL's itself, where no registry gives them."""
+    assert "POSTGRES_IMAGE" not in os.environ
+    first = Demo("--nodes", "4")
+    try:
+        first.ends_well(480)
+        yield first
+    finally:
+        first.end()
+
+
+@pytest.fixture(scope="session")
+def images(first_demo):
+    """What the first demo built; the settings that name it."""
+    known = docker("images", "-q", "postgres:15").strip()
+    return {"POSTGRES_IMAGE": "postgres:15" if known else "windrow-postgres"}
 
 
 @pytest.fixture
@@ -106,7 +118,7 @@ def demo(images):
     started = []
 
     def start(*options, **settings):
-        started.append(Demo(*options, **settings))
+        started.append(Demo("--no-build", *options, **images, **settings))
         return started[-1]
 
     yield start

@@ -15,11 +15,24 @@ def in_container(container, *command):
     return docker("exec", container, *command)
 
 
-# One command, four nodes, 503 rows, exit status 0; and what is said of the
-# containers is so: health, no root, no writing, no way to the master.
-def test_the_demo(demo):
-    run_ = demo("--nodes", "4")
-    run_.ends_well(180)
+# Each service's networks, as docs/deploy.md's table tells them.
+NETWORKS = {"node": {"cluster", "database", "web"},
+            "master": {"cluster", "database"},
+            "database": {"database"},
+            "origin": {"web"}}
+
+
+def networks_of(run_, container):
+    found = inspect(container)["NetworkSettings"]["Networks"]
+    return {name.removeprefix(f"{run_.project}_") for name in found}
+
+
+# One command, as documented, that builds all images itself: four nodes, 503
+# rows, exit status 0; and what is said of the containers is so: health, no
+# root, no writing, no way in but by their networks.
+def test_the_demo(first_demo):
+    run_ = first_demo
+    assert "building windrow" in run_.text()
     assert "503 stored, 0 failed" in run_.text()
     nodes = run_.containers("node")
     assert len(nodes) == 4
@@ -28,9 +41,16 @@ def test_the_demo(demo):
     assert in_container(nodes[0], "id", "-u").strip() == "10001"
     assert in_container(nodes[0], "cat", "/proc/1/comm").strip() == "tini"
     for node in nodes:
-        found = inspect(node)
-        assert found["HostConfig"]["ReadonlyRootfs"]
-        assert not found["HostConfig"]["PortBindings"]
+        assert inspect(node)["HostConfig"]["ReadonlyRootfs"]
+    for service, networks in NETWORKS.items():
+        containers = run_.containers(service, "-aq")
+        assert containers, service
+        for container in containers:
+            assert not inspect(container)["HostConfig"]["PortBindings"]
+            assert networks_of(run_, container) == networks
+    for network, internal in [("cluster", True), ("database", True),
+                              ("web", False)]:
+        assert inspect(f"{run_.project}_{network}")["Internal"] is internal
     # The master's secret is not among what nodes see.
     assert sorted(in_container(nodes[0], "ls", "/var/lib/windrow/keys").split()
                   ) == ["master.pub", "node.key"]
@@ -40,6 +60,7 @@ def test_the_demo(demo):
     for container in nodes + run_.containers("database"):
         assert password not in docker("inspect", container)
         assert password not in docker("logs", container)
+    run_.end()
 
 
 # A node that is killed costs nothing but time.

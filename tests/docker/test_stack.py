@@ -26,8 +26,7 @@ class Stack:
         run(DEPLOY / "compose-secrets", "--keys")
         run("docker", "stack", "deploy", "-c", "stack.yaml", "-c",
             "stack-demo.yaml", self.name, cwd=DEPLOY,
-            env={**os.environ, "POSTGRES_IMAGE": "windrow-postgres:latest",
-                 **settings})
+            env={**os.environ, **settings})
 
     def service(self, name):
         return f"{self.name}_{name}"
@@ -71,11 +70,11 @@ class Stack:
 
 
 @pytest.fixture
-def stack(swarm):
+def stack(swarm, images):
     started = []
 
     def start(**settings):
-        started.append(Stack(**settings))
+        started.append(Stack(**images, **settings))
         return started[-1]
 
     yield start
