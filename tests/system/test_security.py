@@ -548,6 +548,27 @@ def test_a_file_that_may_grow_no_further(windrow, origin, sqlite):
     assert sqlite.count() == 19000
 
 
+def test_bodies_that_do_not_fit_its_memory(windrow, origin, pipeline, store):
+    """Ten bodies of 32 MB are under way in 64 MiB: what was taken on beside
+    them is not lost, each key ends, and the master takes no harm."""
+    keys = [f"K{i:07}" for i in range(1, 41)]
+    huge = keys[::4]
+    server = origin("--count", len(keys), "--huge-bytes", 32_000_000,
+                    "--latency", "50ms", "--fault", f"huge@{','.join(huge)}")
+    path = pipeline(
+        harness.source("values", input_values=keys),
+        harness.quotes(instances=40, body_max="256MiB",
+                       retry={"attempts": 2}),
+        harness.store())
+    result = windrow("run", path, "--scale", 1, store=store, origin=server,
+                     timeout=120, env={"WINDROW_NODE_MEMORY": "64MiB"})
+    assert result.status == 3, result
+    failures = store.failures()
+    assert set(failures) == set(huge), failures
+    assert "internal" in failures.values(), "all of it fitted"
+    assert store.count() == len(keys) - len(huge)
+
+
 def test_another_file_is_read_from(windrow, origin, pipeline, cluster,
                                    tmp_path):
     """Reading an SQLite file in WAL mode writes beside it, which the master
