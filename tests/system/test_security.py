@@ -1,6 +1,7 @@
 """Who is trusted with what: TLS, private addresses, secrets, names in SQL, and
 what a node can still do once it is confined. See docs/security.md."""
 import contextlib
+import ctypes
 import http.server
 import json
 import os
@@ -9,6 +10,7 @@ import shutil
 import signal
 import socket
 import ssl
+import struct
 import subprocess
 import threading
 
@@ -24,10 +26,11 @@ KEYS = ["A", "B", "C"]
 
 class Server:
     """Answers each request with `body`, or, where `answer(path)` is a text,
-    with a redirect to it. With a context it speaks TLS."""
+    with a redirect to it. With a context it speaks TLS; with `closes`, each
+    connection is for one request."""
 
     def __init__(self, context=None, answer=lambda path: None,
-                 body=b'{"price": 1.5}'):
+                 body=b'{"price": 1.5}', closes=False):
         self.requests = requests = []
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -41,6 +44,8 @@ class Server:
                     self.send_header("Location", location)
                 sent = b"" if location else body
                 self.send_header("Content-Length", str(len(sent)))
+                if closes:
+                    self.send_header("Connection", "close")
                 self.end_headers()
                 self.wfile.write(sent)
 
@@ -70,7 +75,7 @@ class Server:
 
 @pytest.fixture
 def serve():
-    """serve(context=, answer=, body=): a Server that is ended with the test."""
+    """serve(context=, answer=, ...): a Server that is ended with the test."""
     with contextlib.ExitStack() as stack:
         def start(**options):
             server = Server(**options)
@@ -148,6 +153,47 @@ def test_a_good_certificate(windrow, pipeline, sqlite, serve, certificates):
         store=sqlite, env={"WINDROW_CA_FILE": str(certificates.ca)})
     assert result.status == 0, result
     assert sqlite.count() == 3
+
+
+class Opens:
+    """How often a file is opened from now on."""
+    OPEN, CLOSE, NONBLOCK, EVENT = 0x20, 0x10, 0o4000, "iIII"  # inotify(7)
+
+    def __init__(self, path):
+        libc = ctypes.CDLL(None)
+        self.fd = libc.inotify_init1(self.NONBLOCK)
+        # With the closings, since events that are alike in a row are one.
+        assert libc.inotify_add_watch(self.fd, os.fsencode(path),
+                                      self.OPEN | self.CLOSE) >= 0, path
+
+    def count(self):
+        try:
+            events = os.read(self.fd, 1 << 20)
+        except BlockingIOError:
+            return 0
+        finally:
+            os.close(self.fd)
+        return sum(mask & self.OPEN == self.OPEN for _, mask, _, _
+                   in struct.iter_unpack(self.EVENT, events))
+
+
+def test_authorities_are_read_once(windrow, pipeline, sqlite, serve,
+                                   certificates):
+    """And not for each handshake, which would take it 17 ms."""
+    n_keys = 60
+    server = serve(context=certificates("often"), closes=True)
+    path = pipeline(
+        harness.source("values", input_values=[f"K{i}" for i in
+                                               range(n_keys)]),
+        harness.quotes(url=f"https://localhost:{server.port}/{{key}}",
+                       fields={"price": "/price"}, instances=4),
+        harness.store())
+    opens = Opens(certificates.ca)
+    result = windrow("run", path, "--scale", 1, store=sqlite,
+                     env={"WINDROW_CA_FILE": str(certificates.ca)})
+    assert result.status == 0, result
+    assert sqlite.count() == len(server.requests) == n_keys
+    assert opens.count() == 1
 
 
 @pytest.mark.parametrize("fault", [
