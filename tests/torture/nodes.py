@@ -17,7 +17,9 @@ def place_of(run):
             if "--connect" in arguments:
                 return arguments[arguments.index("--connect") + 1]
         return None
-    return until(find, "a node is started")
+    if not hasattr(run, "place"):  # which a run that just ended has no more
+        run.place = until(find, "a node is started")
+    return run.place
 
 
 class Guest:
