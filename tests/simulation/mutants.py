@@ -95,7 +95,7 @@ def main():
     options = argparse.ArgumentParser()
     options.add_argument("build")
     options.add_argument("names", nargs="*")
-    options.add_argument("--seeds", type=int, default=1000)
+    options.add_argument("--seeds", type=int, default=500)
     options.add_argument("--jobs", type=int, default=2)
     options.add_argument("--markdown", action="store_true")
     options = options.parse_args()

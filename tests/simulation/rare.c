@@ -73,7 +73,7 @@ static void draw_old_shares(struct rng *rng, struct scenario *s)
     s->timeout = 20 * USEC_PER_SEC;
     s->noise[NOISE_WEB_SLOW] = 500;
     s->noise[NOISE_POISON] = 0;
-    if (random_permille(rng, 500)) {
+    if (random_permille(rng, 800)) {
         s->noise[NOISE_REORDER] = s->noise[NOISE_DELAY] = 1000;
         s->noise[NOISE_DUPLICATE] = 500;
         s->net_delay_max = 200 * USEC_PER_MSEC;
