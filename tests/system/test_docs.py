@@ -14,7 +14,6 @@ The port 5555 is replaced by one that is free.
 import os
 import re
 import signal
-import socket
 import subprocess
 import uuid
 
@@ -22,6 +21,7 @@ import pytest
 
 import harness
 from harness import SOURCE
+from network import free_place
 
 PAGES = [SOURCE / "README.md", SOURCE / "CONTRIBUTING.md",
          SOURCE / "CHANGELOG.md", *sorted((SOURCE / "docs").rglob("*.md"))]
@@ -62,19 +62,6 @@ def normal(line):
     return re.sub(r"\s+", " ", re.sub("─+", "─", line)).strip()
 
 
-def free_port():
-    """One of two in a row that are free: a master needs both."""
-    while True:
-        with socket.socket() as first, socket.socket() as second:
-            first.bind(("127.0.0.1", 0))
-            port = first.getsockname()[1]
-            try:
-                second.bind(("127.0.0.1", port + 1))
-                return port
-            except (OSError, OverflowError):
-                continue
-
-
 def script_of(command, mark, server):
     """The command; then a line with its status. Only a command that needs
     the server is told of it: PGHOST would say where any run stores."""
@@ -86,7 +73,7 @@ def script_of(command, mark, server):
 
 def run_session(commands, folder, environment, server):
     """What each of the commands prints, all of one session."""
-    mark, port = uuid.uuid4().hex, str(free_port())
+    mark, port = uuid.uuid4().hex, free_place().rpartition(":")[2]
     script = [script_of(command, mark, server).replace("5555", port)
               for command in commands]
     process = subprocess.Popen(

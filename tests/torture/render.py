@@ -76,10 +76,15 @@ def render(lines):
     faults = [line for line in lines if "fault" in line]
     rows = merge(faults)
     measured = figures([line for line in lines if "figure" in line])
+    failed = [line["failed_test"] for line in lines if "failed_test" in line]
     text = [*table(rows), "", summary(rows)]
+    if failed:
+        text += ["", "**Tests that failed**, so that rows may be missing:", "",
+                 *(f"- {test}" for test in failed)]
     if measured:
         text += ["", "Measured on the way:", "", *measured]
-    return "\n".join(text), all(row["right"] for row in rows)
+    right = not failed and all(row["right"] for row in rows)
+    return "\n".join(text), right
 
 
 def write_into(path, text):
