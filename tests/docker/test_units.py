@@ -4,7 +4,9 @@ What can't be in there is taken out of them by a drop-in: user namespaces
 (PrivateUsers=) and credentials, which need mounts that a container lacks; the
 credentials' files lie in a folder instead.
 """
+import json
 import os
+import re
 import shutil
 
 import pytest
@@ -83,6 +85,41 @@ def test_a_scheduled_run(systemd):
     assert "run 1: 503 stored, 0 failed" in log
     assert "run 2: 503 stored, 0 failed" in log
     assert "prices.db" in systemd("ls /var/lib/windrow/prices/")
+
+
+TIMER = r"""
+set -eu
+mkdir -p /etc/systemd/system/windrow@prices.timer.d
+printf '[Timer]\nOnCalendar=\nOnCalendar=*:*:0/2\nRandomizedDelaySec=0\n%s\n' \
+    AccuracySec=100ms >/etc/systemd/system/windrow@prices.timer.d/test.conf
+rm -f /var/lib/windrow/prices/prices.db*
+systemctl daemon-reload
+systemctl start windrow@prices.timer
+"""
+
+
+# The timer starts a run that has the day's name, and no other on that day; who
+# starts one by hand has another.
+def test_the_timer(systemd):
+    def log():
+        return systemd("journalctl -u windrow@prices --no-pager -o cat")
+
+    def runs():
+        return len(json.loads(systemd(
+            "windrow runs --format json --store"
+            " sqlite:/var/lib/windrow/prices/prices.db")))
+
+    systemd(TIMER)
+    until(lambda: re.search(
+        r"run 1, prices \d{4}-\d\d-\d\d, has ended: done", log()),
+        "the timer has elapsed twice", 30)
+    systemd("systemctl stop windrow@prices.timer")
+    assert runs() == 1
+    until(lambda: "inactive" == systemd(
+        "systemctl is-active windrow@prices", check=False).strip(),
+        "its service has ended")
+    systemd("systemctl start windrow@prices")
+    assert runs() == 2
 
 
 # A node stays, waits for its master, is healthy, and ends when it is told to.
