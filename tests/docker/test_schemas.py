@@ -20,9 +20,11 @@ COMPOSE = [DEPLOY / name
 
 @pytest.fixture(scope="session")
 def schemas():
-    """Runs schemas.cjs; the packages are kept in build/."""
+    """Runs schemas.cjs; the packages are kept in build/. Debian's npm is 387
+    packages, and can't be beside another Node.js, so no list has it."""
     if not shutil.which("npm"):
-        pytest.skip("NO npm: manifests are not held against schemas")
+        pytest.skip("NO npm: COMPOSE FILES AND KUBERNETES MANIFESTS ARE NOT "
+                    "CHECKED against their schemas (install Node.js and npm)")
     folder = SOURCE / "build/schemas"
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / "node_modules/kubernetes-types").exists():
@@ -69,7 +71,8 @@ def test_the_job_is_that_of_the_schedule():
 # kustomize puts them together, where kubectl is there to do it.
 def test_kustomize_takes_the_folder():
     if not shutil.which("kubectl"):
-        pytest.skip("no kubectl here")
+        pytest.skip("NO kubectl: kustomize does not put deploy/kubernetes "
+                    "together")
     out = run("kubectl", "kustomize", DEPLOY / "kubernetes")
     assert out.count("namespace: windrow") >= 9
     assert "image: windrow:latest" in out

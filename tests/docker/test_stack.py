@@ -1,5 +1,5 @@
-"""deploy/stack.yaml in a swarm of this machine: scaled in mid-run, a node that
-is lost replaced, an update that does not work taken back."""
+"""deploy/stack.yaml in a swarm of this machine: scaled in mid-run, a node and
+the master that are lost replaced, nodes updated, an update taken back."""
 import os
 import subprocess
 import uuid
@@ -35,15 +35,18 @@ class Stack:
         return docker("ps", "-q", "--filter", "label=com.docker.swarm.service"
                       f".name={self.service(name)}").split()
 
-    def stored(self):
+    def query(self, sql):
+        """What psql answers; nothing as long as there is no answer."""
         found = self.containers("database")
         if not found:
             return ""
         done = subprocess.run(
-            ["docker", "exec", found[0], "psql", "-U", "windrow", "-Atc",
-             "SELECT count(*), count(DISTINCT symbol) FROM prices"],
+            ["docker", "exec", found[0], "psql", "-U", "windrow", "-Atc", sql],
             capture_output=True, text=True, timeout=60)
         return done.stdout.strip()
+
+    def stored(self):
+        return self.query("SELECT count(*), count(DISTINCT symbol) FROM prices")
 
     def rows(self):
         return int(self.stored().partition("|")[0] or 0)
@@ -108,3 +111,44 @@ def test_scaled_a_node_lost_a_bad_update(stack):
           == "rollback_completed", "the update is taken back", 90, 0.5)
     after = inspect(cluster.service("node"))["Spec"]["TaskTemplate"]
     assert after["ContainerSpec"] == before["ContainerSpec"]
+
+
+# A master that is lost in mid-run is followed by one that goes on with its run,
+# under the same name, while nodes are replaced one by one by a version that
+# works: 503 rows, none twice, one run. That version is taken back by hand.
+def test_the_master_lost_a_good_update(stack):
+    cluster = stack(YAHOO_RATE="30/s", YAHOO_IN_FLIGHT="unlimited")
+    until(lambda: cluster.rows() >= 40, "the first rows", 90)
+    lost, = cluster.containers("master")
+    docker("kill", lost)
+    until(lambda: cluster.containers("master") not in ([], [lost]),
+          "another master stands for the lost one", 30)
+    before = cluster.rows()
+    until(lambda: cluster.rows() > before, "the run goes on", 60)
+    assert cluster.rows() < 450, "the run was over before"
+
+    node = cluster.service("node")
+    old = set(cluster.containers("node"))
+    docker("service", "update", "-d", "--env-add", "WINDROW_LOG_LEVEL=debug",
+           "--update-monitor", "2s", "--update-delay", "0s", node)
+
+    def update_is(state):
+        return inspect(node).get("UpdateStatus", {}).get("State") == state
+
+    until(lambda: update_is("completed"), "the nodes are updated", 90, 0.5)
+    # The old ones are done, or within their grace: they hand back their work.
+    until(lambda: len(cluster.containers("node")) == 2
+          and not set(cluster.containers("node")) & old,
+          "two other nodes run", 30)
+    until(lambda: cluster.state("master") == "Complete", "the run ends", 90)
+    assert cluster.stored() == "503|503", cluster.logs()
+    assert cluster.query("SELECT count(*) FROM windrow_runs") == "1"
+
+    def settings():
+        return inspect(node)["Spec"]["TaskTemplate"]["ContainerSpec"]["Env"]
+
+    assert "WINDROW_LOG_LEVEL=debug" in settings()
+    docker("service", "rollback", "-d", node)
+    until(lambda: update_is("rollback_completed"), "the nodes are those of "
+          "before", 90, 0.5)
+    assert "WINDROW_LOG_LEVEL=info" in settings()
