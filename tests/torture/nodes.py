@@ -1,4 +1,6 @@
 """Nodes that a test starts itself, and what the origin saw of them."""
+import http.client
+import json
 import os
 import pathlib
 import signal
@@ -66,6 +68,22 @@ def key_file(folder, n):
     path = pathlib.Path(folder) / "keys.txt"
     path.write_text("\n".join(keys) + "\n")
     return keys, path
+
+
+def prices_of(origin, keys):
+    """Key to the exact digits of its generated price, as an origin says them
+    that does not wait."""
+    server = origin("--count", len(keys), "--no-user-agent-check")
+    connection = http.client.HTTPConnection(server.url.partition("//")[2])
+    prices = {}
+    for key in keys:
+        connection.request("GET", "/v8/finance/chart/" + key)
+        chart = json.loads(connection.getresponse().read(), parse_float=str,
+                           parse_int=str)
+        prices[key] = (
+            chart["chart"]["result"][0]["meta"]["regularMarketPrice"])
+    server.end()
+    return prices
 
 
 def key_pipeline(pipeline, path, **options):

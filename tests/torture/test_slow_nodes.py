@@ -5,10 +5,11 @@ import signal
 import threading
 import time
 
-from harness import SqliteStore, until
+from harness import PATIENCE, SqliteStore, until
 from nodes import key_file, key_pipeline
 
 TENTH = (0.1, 0.9)  # seconds running and standing: ten times slower
+WITH_IT = 15  # seconds with the second hand-out: 10; 15 to 22 without
 
 
 def send(pid, number):
@@ -101,6 +102,7 @@ def test_a_slow_node_does_not_hold_up_the_end(torture, start, origin,
     with_it = run_with_slow_node(start, server, stores[0], pipeline, path)
     torture.row("a node ten times slower than the others", store=stores[0],
                 keys=keys)
+    assert with_it < WITH_IT * PATIENCE
     if not torture.full:
         return
     without = run_with_slow_node(start, server, stores[1], pipeline, path,
