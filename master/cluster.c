@@ -15,6 +15,7 @@
 
 #include "base/crash_point.h"
 #include "base/log.h"
+#include "ledger/run_settings.h"
 #include "ledger_calls.h"
 #include "loop/health.h"
 #include "processes.h"
@@ -39,6 +40,7 @@ struct cluster {
     struct ledger_calls *calls;
     struct processes *processes;
     struct scaling scaling;
+    char *settings; /* for the welcome */
     int nodes_told;
     struct event *tick, *progress, *signals[2];
     struct health *health;
@@ -280,6 +282,7 @@ static bool fill_welcome(struct cluster *cluster, struct message *message)
         .task_endpoint = endpoint,
         .pipeline = options->pipeline_text,
         .pipeline_path = options->pipeline_path,
+        .settings = cluster->settings,
         .key_limit = options->key_limit,
         .heartbeat = cluster->heartbeat,
         .lease = cluster->node_lease,
@@ -529,6 +532,8 @@ int cluster_run(const struct cluster_options *options,
                               .scaling = {.least = options->nodes_least,
                                           .most = options->nodes_most}};
     *ret = (struct cluster_result){.end = CLUSTER_GAVE_UP};
+    cluster.settings =
+        run_settings_public(options->settings, options->pipeline_text);
     int status = read_times(&cluster, err) || open_loop(&cluster, err) ||
                  sockets_new(cluster.base, &options->listen, on_report,
                              &cluster, &cluster.sockets, err) ||

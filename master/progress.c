@@ -98,7 +98,8 @@ static void append_pace(char *line, size_t room,
     if (state->waiting)
         snprintf(line + len, room - len, "database is away");
     else if (state->open < 0)
-        snprintf(line + len, room - len, "reading the list");
+        snprintf(line + len, room - len, "%s",
+                 state->nodes ? "reading the list" : "waiting for a node");
     else
         snprintf(line + len, room - len, "%.0f/s, %s left", rate, left);
 }

@@ -5,7 +5,7 @@
 #include "base/crash_point.h"
 #include "plan.h"
 #include "run.h"
-#include "run_settings.h"
+#include "ledger/run_settings.h"
 
 static int write_run(struct run *run, const char *settings, struct error *err)
 {

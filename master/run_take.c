@@ -13,7 +13,7 @@
 
 #include "base/crash_point.h"
 #include "run.h"
-#include "run_settings.h"
+#include "ledger/run_settings.h"
 
 #define WHO "master"
 #define LOOK_PAUSE (250 * USEC_PER_MSEC)

@@ -17,6 +17,7 @@
 #include "base/crash_point.h"
 #include "extract.h"
 #include "fetch.h"
+#include "ledger/run_settings.h"
 #include "pipeline/template.h"
 #include "query.h"
 #include "robots.h"
@@ -334,6 +335,26 @@ static int make_extractors(struct run *run, struct error *err)
     return 0;
 }
 
+/* The pipeline says one thing to the master and another to this node: its keys
+ * would be asked of other sites, or faster than is meant. */
+static int check_settings(const struct welcome *welcome,
+                          const struct settings *settings, struct error *err)
+{
+    if (!welcome->settings || !*welcome->settings)
+        return 0;
+    char *own = run_settings_public(settings, welcome->pipeline);
+    if (!own)
+        return error_set(err, ERR_MEMORY, "no memory for a run");
+    bool same = !strcmp(own, welcome->settings);
+    if (!same)
+        error_set(err, ERR_SETTING,
+                  "this node's settings are not the master's: here %s, there "
+                  "%s: set them alike",
+                  own, welcome->settings);
+    free(own);
+    return (int)err->code;
+}
+
 static bool has_sql(const struct pipeline *pipeline)
 {
     for (size_t i = 0; i < pipeline->n_workers; i++)
@@ -385,7 +406,8 @@ int run_new(struct event_base *base, const struct welcome *welcome,
     run->callbacks = *callbacks;
     run->number = welcome->run;
     run->keys_max = (size_t)welcome->key_limit;
-    if (load_pipeline(run, welcome, settings, err) ||
+    if (check_settings(welcome, settings, err) ||
+        load_pipeline(run, welcome, settings, err) ||
         make_extractors(run, err) ||
         fetch_pool_new(base, settings_get(settings, "WINDROW_CA_FILE"),
                        on_fetched, run, &run->fetches, err) ||

@@ -118,6 +118,7 @@ static void encode_welcome(struct encoder *to, const struct welcome *welcome)
     put_text(to, "task_endpoint", welcome->task_endpoint);
     put_slice(to, "pipeline", welcome->pipeline);
     put_text(to, "pipeline_path", welcome->pipeline_path);
+    put_text(to, "settings", welcome->settings ? welcome->settings : "");
     put_integer(to, "key_limit", welcome->key_limit);
     put_integer(to, "heartbeat", welcome->heartbeat);
     put_integer(to, "lease", welcome->lease);
@@ -447,6 +448,8 @@ static void decode_welcome(struct decoder *from, struct welcome *ret)
     ret->pipeline = get_slice(from, "pipeline", MESSAGE_PIPELINE_BYTES_MAX);
     ret->pipeline_path =
         get_slice(from, "pipeline_path", MESSAGE_PIPELINE_BYTES_MAX).data;
+    ret->settings =
+        get_slice(from, "settings", MESSAGE_PIPELINE_BYTES_MAX).data;
     ret->key_limit = get_integer(from, "key_limit", 0, INT64_MAX);
     ret->heartbeat = get_time(from, "heartbeat");
     ret->lease = get_time(from, "lease");

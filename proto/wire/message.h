@@ -71,6 +71,8 @@ struct welcome {
     const char *task_endpoint; /* the node's own PULL connects here */
     struct slice pipeline;     /* the file's text, unexpanded */
     const char *pipeline_path;
+    const char *settings; /* public ones that the pipeline names, as the master
+                             has them (run_settings.h); "": not told */
     int64_t key_limit;    /* for sources; 0: none */
     usec_t heartbeat;     /* between heartbeats */
     usec_t lease;         /* silence after which a node counts as dead */

@@ -341,6 +341,25 @@ def test_run_after_run(network, starter):
         assert node.wait(5).status == 0
 
 
+def test_a_node_with_other_settings(network, starter):
+    """It would ask other sites, or faster than is meant: it ends, and says
+    what differs. Secrets are its own."""
+    job = Job(starter, 50)
+    network.settings = job.origin.settings()
+    other = network.node("--name", "other", YAHOO_URL="http://127.0.0.1:1")
+    node = network.node("--name", "same", "--once", PGPASSWORD="its own")
+    result = network.master("run", job.path).wait(30)
+    assert result.status == 0, result
+    job.check(network)
+    assert [node["name"] for node in result.summary["nodes"]
+            if node["keys"]] == ["same"]
+    said = other.wait(5)
+    assert said.status == 4, said
+    assert "settings are not the master's" in said.err
+    assert "http://127.0.0.1:1" in said.err
+    assert node.wait(5).status == 0
+
+
 def test_the_master_is_replaced(network, starter):
     """Killed, and the run resumed at the same place: the nodes stay."""
     job = Job(starter, 1500, latency="50ms", instances=16)

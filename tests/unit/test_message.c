@@ -26,7 +26,8 @@ static const char *const samples[MESSAGE_TYPE_COUNT] = {
     [MESSAGE_WELCOME] =
         "{\"type\":\"welcome\"," TO_NODE ",\"run\":1,\"ledger_id\":\"ab\","
         "\"task_endpoint\":\"ipc:///t\",\"pipeline\":\"version: 1\\n\","
-        "\"pipeline_path\":\"p.yaml\",\"key_limit\":9,\"heartbeat\":1000000,"
+        "\"pipeline_path\":\"p.yaml\",\"settings\":\"{}\",\"key_limit\":9,"
+        "\"heartbeat\":1000000,"
         "\"lease\":3000000,\"batch_time\":4000000,\"close_after\":2000000,"
         "\"database_wait\":600000000}",
     [MESSAGE_REFUSE] = "{\"type\":\"refuse\"," TO_NODE ",\"reason\":\"why\"}",

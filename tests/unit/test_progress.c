@@ -56,7 +56,7 @@ static void test_plain_words(void **state)
     struct progress *progress = progress_new(PROGRESS_PLAIN, 0);
     assert_string_equal(
         shown(progress, 5 * SECOND, (struct progress_state){.open = -1}),
-        "0 stored, 0 failed, reading the list, 0 nodes\n");
+        "0 stored, 0 failed, waiting for a node, 0 nodes\n");
     assert_string_equal(
         shown(progress, 10 * SECOND,
               (struct progress_state){.waiting = true, .draining = true}),

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "run_settings.h"
+#include "ledger/run_settings.h"
 
 static void assert_remembered(const char *pipeline, const char *want)
 {

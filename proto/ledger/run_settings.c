@@ -1,5 +1,5 @@
 /* run_settings.c: see run_settings.h. */
-#include "run_settings.h"
+#include "ledger/run_settings.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -41,30 +41,47 @@ static bool is_public(const struct settings *settings, const char *name)
     return false;
 }
 
-static json_t *describe(const struct settings *settings, const char *name)
+static json_t *describe(const struct settings *settings, const char *name,
+                        bool public)
 {
     const char *value = settings_get(settings, name);
     char hash[17];
     if (!value)
         return json_null();
-    if (is_public(settings, name))
+    if (public)
         return json_string(value);
     ledger_hash_text(slice_of(value), hash);
     return json_pack("s++", "fingerprint ", hash, "");
 }
 
-char *run_settings(const struct settings *settings, struct slice pipeline)
+static char *describe_all(const struct settings *settings,
+                          struct slice pipeline, bool own)
 {
     char name[NAME_BYTES];
     size_t at = 0;
     json_t *object = json_object();
-    while (next_name(pipeline, &at, name))
-        if (!settings_is_secret(name) &&
-            json_object_set_new(object, name, describe(settings, name))) {
+    while (next_name(pipeline, &at, name)) {
+        bool public = is_public(settings, name);
+        if (settings_is_secret(name) || (!public && !own))
+            continue;
+        if (json_object_set_new(object, name,
+                                describe(settings, name, public))) {
             json_decref(object);
             return NULL;
         }
+    }
     char *text = json_dumps(object, JSON_SORT_KEYS | JSON_COMPACT);
     json_decref(object);
     return text;
+}
+
+char *run_settings(const struct settings *settings, struct slice pipeline)
+{
+    return describe_all(settings, pipeline, true);
+}
+
+char *run_settings_public(const struct settings *settings,
+                          struct slice pipeline)
+{
+    return describe_all(settings, pipeline, false);
 }

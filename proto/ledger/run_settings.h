@@ -2,10 +2,11 @@
  * run_settings.h: the settings that a run depends on.
  *
  * Written into the ledger with the run, so that `resume` can tell whether it
- * would go on under other ones.
+ * would go on under other ones; and told to the nodes, which expand the
+ * pipeline with their own.
  */
-#ifndef MASTER_RUN_SETTINGS_H
-#define MASTER_RUN_SETTINGS_H
+#ifndef LEDGER_RUN_SETTINGS_H
+#define LEDGER_RUN_SETTINGS_H
 
 #include "base/slice.h"
 #include "pipeline/settings.h"
@@ -16,5 +17,10 @@
  * ones as null; secrets are left out. malloc'ed; NULL when memory is out.
  */
 char *run_settings(const struct settings *settings, struct slice pipeline);
+
+/* Only those of the table: no fingerprint, by which a secret among the
+ * pipeline's own might be guessed, goes over the network. */
+char *run_settings_public(const struct settings *settings,
+                          struct slice pipeline);
 
 #endif
