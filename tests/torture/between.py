@@ -65,7 +65,7 @@ HARMS = {
     "of an old epoch": lambda data, chance: [(0, older(data, "epoch"))],
     "of an old incarnation": lambda data, chance: [
         (0, older(data, "incarnation"))],
-    "of another version": lambda data, chance: [
+    "of an unknown type": lambda data, chance: [
         (0, change(data, type=parse(data)[1]["type"] + "2"))],
     "from a stranger": lambda data, chance: [
         (0, change(data, node="stranger")), (0, data)],
