@@ -8,8 +8,8 @@ import uuid
 
 import pytest
 
-from engine import (DEPLOY, IN_CI, PATIENCE, SOURCE, Engine, docker, inspect,
-                    run, until)
+from engine import (COMPOSE, DEPLOY, IN_CI, PATIENCE, Engine, docker, run,
+                    until)
 
 
 @pytest.fixture(scope="session")
@@ -40,11 +40,7 @@ class Demo:
         return pathlib.Path(self.log.name).read_text("utf-8", "replace")
 
     def compose(self, *arguments):
-        return run("docker-compose", "-f", "compose.yaml", "--profile", "demo",
-                   *arguments, cwd=DEPLOY,
-                   env={**self.environment,
-                        "WIKIPEDIA_URL": "http://origin:8080",
-                        "YAHOO_URL": "http://origin:8080"})
+        return run(*COMPOSE, *arguments, cwd=DEPLOY, env=self.environment)
 
     def containers(self, service, which="-q"):
         """Their ids, by number; which="-aq": those that have ended too."""

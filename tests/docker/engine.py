@@ -18,6 +18,9 @@ DEPLOY = SOURCE / "deploy"
 PATIENCE = float(os.environ.get("WINDROW_PATIENCE", "1"))
 IN_CI = os.environ.get("CI") == "true"
 NEEDED = ["dockerd", "docker", "docker-compose", "debootstrap", "iptables"]
+# As compose-demo does it: all nodes have the master's settings.
+COMPOSE = ["docker-compose", "-f", "compose.yaml", "--env-file", "demo.env",
+           "--profile", "demo"]
 
 
 def run(*command, check=True, timeout=120, **options):

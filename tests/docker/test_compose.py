@@ -5,7 +5,7 @@ import re
 import subprocess
 import time
 
-from engine import DEPLOY, PATIENCE, docker, inspect, run, until
+from engine import COMPOSE, DEPLOY, PATIENCE, docker, inspect, run, until
 
 MEGABYTE = 1_000_000
 SLOW = {"YAHOO_RATE": "60/s"}  # 503 keys in 9 s
@@ -108,11 +108,8 @@ def test_more_nodes_and_fewer(demo):
     origin = inspect(run_.containers("origin")[0])["State"]["Pid"]
     before = set(run_.containers("node"))
     scaling = subprocess.Popen(
-        ["docker-compose", "-f", "compose.yaml", "--profile", "demo", "up",
-         "-d", "--no-build", "--no-recreate", "--scale", "node=8"],
-        cwd=DEPLOY, env={**run_.environment,
-                         "WIKIPEDIA_URL": "http://origin:8080",
-                         "YAHOO_URL": "http://origin:8080"},
+        [*COMPOSE, "up", "-d", "--no-build", "--no-recreate", "--scale",
+         "node=8"], cwd=DEPLOY, env=run_.environment,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     began, waited = {}, {}
     limit = time.monotonic() + 30 * PATIENCE
