@@ -491,6 +491,13 @@ static void let_nodes_end(struct cluster *cluster)
     }
 }
 
+/* A second signal, which comes while the summary is made. */
+static void leave_at_once(int number)
+{
+    (void)number;
+    _exit(EXIT_INTERRUPTED);
+}
+
 static void close_cluster(struct cluster *cluster)
 {
     processes_free(&cluster->processes);
@@ -504,6 +511,8 @@ static void close_cluster(struct cluster *cluster)
     for (int i = 0; i < 2; i++)
         if (cluster->signals[i])
             event_free(cluster->signals[i]);
+    signal(SIGINT, leave_at_once);
+    signal(SIGTERM, leave_at_once);
     health_free(&cluster->health);
     if (cluster->base)
         event_base_free(cluster->base);

@@ -12,8 +12,8 @@
 #include <time.h>
 
 #include "base/crash_point.h"
-#include "run.h"
 #include "ledger/run_settings.h"
+#include "run.h"
 
 #define WHO "master"
 #define LOOK_PAUSE (250 * USEC_PER_MSEC)
@@ -182,11 +182,13 @@ static int take_named(struct run *run)
     if (status || (status = check_settings(run, &row)) ||
         (status = take_when_free(run, &row, true)))
         return status;
-    if (run->ended)
-        log_info(WHO, "run %" PRId64 ", %s, has ended: %s", row.run, row.name,
-                 run_state_name(row.state));
-    else
+    if (!run->ended) {
         taken(run, &row);
+        return 0;
+    }
+    run->before = row; /* nothing is added to it */
+    log_info(WHO, "run %" PRId64 ", %s, has ended: %s", row.run, row.name,
+             run_state_name(row.state));
     return 0;
 }
 

@@ -44,7 +44,7 @@ void summary_print(const struct summary *summary, FILE *out)
     fprintf(out, "run %lld: %lld stored, %lld failed in %.2f s",
             (long long)summary->run.run, (long long)summary->run.stored,
             (long long)summary->run.failed, summary->seconds);
-    if (summary->seconds > 0)
+    if (ended > summary->keys_before && summary->seconds > 0)
         fprintf(out, " (%.0f keys/s)",
                 (double)(ended - summary->keys_before) / summary->seconds);
     if (summary->run.open_batches)

@@ -611,7 +611,8 @@ def test_bodies_that_do_not_fit_its_memory(windrow, origin, pipeline, store):
     assert result.status == 3, result
     failures = store.failures()
     assert set(failures) == set(huge), failures
-    assert "internal" in failures.values(), "all of it fitted"
+    if not is_sanitized():  # whose shadow memory would count, so has no limit
+        assert "internal" in failures.values(), "all of it fitted"
     assert store.count() == len(keys) - len(huge)
 
 
