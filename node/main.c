@@ -367,27 +367,9 @@ static int open_note(struct arguments *arguments)
     return EXIT_USAGE;
 }
 
-/* A file is on one machine. */
-static int check_database(const struct node_options *node, struct error *err)
-{
-    struct buffer url = BUFFER_EMPTY;
-    int status = settings_database_url(node->settings, &url, err);
-    bool file = !status && !strncmp(buffer_text(&url), "sqlite:", 7);
-    if (file && !strncmp(node->connect, "tcp://", 6))
-        status = error_set(err, ERR_SETTING,
-                           "nodes of other machines need PostgreSQL, as the "
-                           "master has it: set DATABASE_URL");
-    buffer_free(&url);
-    return status;
-}
-
 static int start(const struct node_options *node)
 {
     struct error err = ERROR_NONE;
-    if (check_database(node, &err)) {
-        log_error(node->name, "%s", err.text);
-        return EXIT_USAGE;
-    }
     if (settings_export_libpq(node->settings, &err)) {
         log_error(node->name, "%s", err.text);
         return EXIT_USAGE;

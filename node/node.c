@@ -25,6 +25,7 @@
 #include "note.h"
 #include "run.h"
 #include "turn.h"
+#include "wire/curve.h"
 
 #define EXIT_COULD_NOT_FINISH 4
 #define HOST_NAME_BYTES 64
@@ -367,6 +368,32 @@ static int open_loop(struct node *node, struct error *err)
     return health_start(node->options->health, node->base, err);
 }
 
+/* A file is on one machine. */
+static int check_database(const struct node_options *options, struct error *err)
+{
+    struct buffer url = BUFFER_EMPTY;
+    int status = settings_database_url(options->settings, &url, err);
+    if (!status && !strncmp(buffer_text(&url), "sqlite:", 7))
+        status = error_set(err, ERR_SETTING,
+                           "nodes of other machines need PostgreSQL, as the "
+                           "master has it: set DATABASE_URL");
+    buffer_free(&url);
+    return status;
+}
+
+/* What no waiting mends is said before anything is waited for. */
+static int check_options(const struct node_options *options, struct error *err)
+{
+    struct curve_keys keys;
+    if (strncmp(options->connect, "tcp://", 6) != 0)
+        return 0;
+    int status = options->keys ? curve_read_node(options->keys,
+                                                 options->key_name, &keys, err)
+                               : 0;
+    explicit_bzero(&keys, sizeof keys);
+    return status ? status : check_database(options, err);
+}
+
 /* A database that is away just now is waited for, as by a store in mid-run:
  * otherwise a node that is started again meanwhile would end the run. Before
  * signals are caught, so that any of them ends the wait. */
@@ -454,7 +481,8 @@ int node_run(const struct node_options *options)
     const struct links_callbacks callbacks = {&node, on_control, on_task};
     struct error err = ERROR_NONE;
     char ledger_id[LEDGER_ID_BYTES];
-    if (find_ledger_id(options, ledger_id, &err) || open_loop(&node, &err) ||
+    if (check_options(options, &err) ||
+        find_ledger_id(options, ledger_id, &err) || open_loop(&node, &err) ||
         open_grace(&node, &err) || open_core(&node, ledger_id, &err) ||
         links_new(node.base, options, &callbacks, &node.links, &err)) {
         log_error(options->name, "%s", err.text);

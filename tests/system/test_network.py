@@ -344,16 +344,18 @@ def test_run_after_run(network, starter):
 def test_a_node_with_other_settings(network, starter):
     """It would ask other sites, or faster than is meant: it ends, and says
     what differs. Secrets are its own."""
-    job = Job(starter, 50)
+    job = Job(starter, 300, latency="100ms", instances=4)
     network.settings = job.origin.settings()
-    other = network.node("--name", "other", YAHOO_URL="http://127.0.0.1:1")
     node = network.node("--name", "same", "--once", PGPASSWORD="its own")
-    result = network.master("run", job.path).wait(30)
+    run = network.master("run", job.path)
+    until(lambda: network.store.count() > 10, "some rows")
+    other = network.node("--name", "other", YAHOO_URL="http://127.0.0.1:1")
+    said = other.wait(15)
+    result = run.wait(60)
     assert result.status == 0, result
     job.check(network)
     assert [node["name"] for node in result.summary["nodes"]
             if node["keys"]] == ["same"]
-    said = other.wait(5)
     assert said.status == 4, said
     assert "settings are not the master's" in said.err
     assert "http://127.0.0.1:1" in said.err

@@ -35,7 +35,8 @@ def test_more_nodes_while_it_runs(start, windrow, origin, store):
     result = run.wait(40)
     assert_all_stored(result, store)
     assert len([node for node in result.summary["nodes"]
-                if node["keys"]]) == 6, result.summary
+                if node["keys"]]) >= 5, (  # a late one may find nothing left
+                    result.summary)
 
 
 def test_fewer_nodes_while_it_runs(start, windrow, origin, store):
