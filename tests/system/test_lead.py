@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from harness import SP500, facts, until
+from harness import PATIENCE, SP500, facts, until
 from test_kill import LATENCY, SLOWLY, assert_all_stored
 
 PATIENT = {**SLOWLY, "WINDROW_MASTER_LEASE": "2s"}
@@ -83,7 +83,7 @@ def test_a_stand_by_takes_over(start, origin, store):
     until(lambda: owner(store)[1] == 2, "the second leads", 5)
     print(f"figure: led {time.monotonic() - killed:.1f} s after the death, "
           "with a lease of 2 s")
-    assert time.monotonic() - killed < 5
+    assert time.monotonic() - killed < 5 * PATIENCE
     assert_all_stored(second.wait(40), store)
     assert not set(committed) & set(server.asked())
 
@@ -103,7 +103,7 @@ def test_a_stand_by_takes_over_by_default_in_5_s(start, origin, postgres):
     until(lambda: owner(postgres)[1] == 2, "the second leads", 8)
     seconds = time.monotonic() - killed
     print(f"figure: led {seconds:.1f} s after the death, by default")
-    assert seconds < 5
+    assert seconds < 5 * PATIENCE
     second = next(master for master in masters if master is not leader)
     assert_all_stored(second.wait(60), postgres)
 

