@@ -54,7 +54,7 @@ int command_scale(const struct options *options)
 {
     struct context context;
     struct error err = ERROR_NONE;
-    int64_t nodes, run;
+    int64_t nodes = 0, run = 0;
     int status = context_settings(&context, options, NULL);
     if (!status && !parse(options->argument, PROCESSES_MAX, &nodes)) {
         fprintf(stderr, "windrow scale: N is a number from 1 to %d, not %s\n",

@@ -3,9 +3,9 @@
 #include <stdlib.h>
 
 #include "base/crash_point.h"
+#include "ledger/run_settings.h"
 #include "plan.h"
 #include "run.h"
-#include "ledger/run_settings.h"
 
 static int write_run(struct run *run, const char *settings, struct error *err)
 {
