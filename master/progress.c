@@ -123,7 +123,7 @@ static void describe(char *line, size_t room, const struct progress *progress,
         len += (size_t)snprintf(line + len, room - len, " of %d",
                                 state->nodes_wanted);
     snprintf(line + len, room - len, " node%s",
-             state->nodes_wanted == 1 ? "" : "s");
+             state->nodes == 1 && state->nodes_wanted <= 1 ? "" : "s");
 }
 
 static void draw_bar(struct progress *progress, const char *line)
