@@ -517,6 +517,7 @@ static void close_cluster(struct cluster *cluster)
     if (cluster->base)
         event_base_free(cluster->base);
     arena_free(&cluster->message_arena);
+    free(cluster->settings);
 }
 
 static void keep_views(struct cluster *cluster)
