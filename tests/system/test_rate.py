@@ -68,7 +68,7 @@ def test_retries_and_redirects_count(windrow, origin, listed, sqlite):
     assert_rate_used(log)
 
 
-@pytest.mark.parametrize("kill, used", [(False, 0.8), (True, 0.7)],
+@pytest.mark.parametrize("kill, used", [(False, 0.95), (True, 0.85)],
                          ids=["told", "killed"])
 def test_rate_while_nodes_come_and_go(start, windrow, origin, listed, sqlite,
                                       kill, used):
