@@ -37,6 +37,16 @@ static const struct builtin {
 };
 #define N_BUILTINS (sizeof builtins / sizeof *builtins)
 
+bool shape_older_worker(size_t i, const char **ret_location,
+                        const char **ret_class)
+{
+    if (i >= N_BUILTINS)
+        return false;
+    *ret_location = builtins[i].location;
+    *ret_class = builtins[i].class;
+    return true;
+}
+
 bool legacy_file(const struct yaml_node *root)
 {
     const struct yaml_node *workers = yaml_get(root, "workers");

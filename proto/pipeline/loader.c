@@ -8,10 +8,13 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "pipeline/spell.h"
+
+#define MEMBERS_MAX 32 /* of one of our tables */
 
 static void append_list(struct buffer *out, const char *const *items, size_t n)
 {
@@ -149,17 +152,28 @@ void complain_unknown(struct loader *loader, const struct yaml_node *at,
     add_complaint(loader, at->line, at->column, &text);
 }
 
-void load_check_keys(struct loader *loader, const struct yaml_node *map,
-                     const char *of, const char *const *known, size_t n_known)
+static const struct member *find_member(const struct member *members,
+                                        const char *name)
 {
-    for (const struct yaml_node *e = map->first; e; e = e->next) {
-        size_t i = 0;
-        while (i < n_known && strcmp(known[i], e->key->text))
-            i++;
-        if (i == n_known)
+    while (members->name && strcmp(members->name, name))
+        members++;
+    return members->name ? members : NULL;
+}
+
+void load_check_keys(struct loader *loader, const struct yaml_node *map,
+                     const char *of, const struct member *members)
+{
+    const char *known[MEMBERS_MAX];
+    size_t n_known = 0;
+
+    for (const struct member *m = members; m->name; m++) {
+        CHECK(n_known < MEMBERS_MAX);
+        known[n_known++] = m->name;
+    }
+    for (const struct yaml_node *e = map->first; e; e = e->next)
+        if (!find_member(members, e->key->text))
             complain_unknown(loader, e->key, "key", of, e->key->text, known,
                              n_known);
-    }
 }
 
 void *load_alloc(struct loader *loader, size_t n, size_t bytes)
@@ -326,6 +340,83 @@ bool load_boolean(struct loader *loader, const struct yaml_node *node,
     }
     *ret = *text == 't';
     return true;
+}
+
+/* "a, b or c" */
+static void append_choices(struct buffer *out, const char *const *choices)
+{
+    for (size_t i = 0; choices[i]; i++)
+        buffer_printf(out, "%s%s",
+                      i == 0           ? ""
+                      : choices[i + 1] ? ", "
+                                       : " or ",
+                      choices[i]);
+}
+
+static bool load_choice(struct loader *loader, const struct yaml_node *node,
+                        const char *what, const char *const *choices, int *ret)
+{
+    const char *text = load_text(loader, node, what);
+    struct buffer allowed = BUFFER_EMPTY;
+
+    for (int i = 0; text && choices[i]; i++)
+        if (!strcmp(choices[i], text)) {
+            *ret = i;
+            return true;
+        }
+    if (!text)
+        return false;
+    append_choices(&allowed, choices);
+    complain(loader, node, "%s is '%s'; %s is allowed", what, shown(text).text,
+             buffer_text(&allowed));
+    loader->out_of_memory |= allowed.failed;
+    buffer_free(&allowed);
+    return false;
+}
+
+bool load_value(struct loader *loader, const struct yaml_node *node,
+                const char *what, const struct shape *shape, void *ret)
+{
+    int64_t number;
+    const char *text;
+
+    switch (shape->kind) {
+    case SHAPE_INTEGER:
+        CHECK(shape->most <= INT_MAX);
+        if (!load_integer(loader, node, what, shape->least, shape->most,
+                          &number))
+            return false;
+        *(int *)ret = (int)number;
+        return true;
+    case SHAPE_DURATION:
+        return load_duration(loader, node, what, shape->least, shape->most,
+                             ret);
+    case SHAPE_BYTES:
+        return load_bytes(loader, node, what, shape->least, shape->most, ret);
+    case SHAPE_BOOLEAN:
+        return load_boolean(loader, node, what, ret);
+    case SHAPE_CHOICE:
+        return load_choice(loader, node, what, shape->choices, ret);
+    default:
+        CHECK(shape->kind == SHAPE_TEXT);
+        if ((text = load_text(loader, node, what)))
+            *(const char **)ret = text;
+        return text;
+    }
+}
+
+const struct yaml_node *load_member(struct loader *loader,
+                                    const struct yaml_node *map,
+                                    const struct member *members,
+                                    const char *name, void *ret)
+{
+    const struct member *member = find_member(members, name);
+    const struct yaml_node *node = yaml_get(map, name);
+
+    CHECK(member);
+    if (node)
+        load_value(loader, node, name, &member->shape, ret);
+    return node;
 }
 
 bool load_name_is_good(const char *name)

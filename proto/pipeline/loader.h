@@ -11,6 +11,7 @@
 #define PIPELINE_LOADER_H
 
 #include "pipeline/pipeline.h"
+#include "pipeline/shape.h"
 #include "pipeline/yaml_tree.h"
 
 #define COMPLAINT_BYTES_MAX 600 /* of one complaint; cut beyond */
@@ -43,10 +44,10 @@ void complain_unknown(struct loader *loader, const struct yaml_node *at,
                       const char *what, const char *of, const char *found,
                       const char *const *allowed, size_t n_allowed);
 
-/* Complains about each key of `map` that is not among `known`; `of` says
+/* Complains about each key of `map` that is not among `members`; `of` says
  * what the map is, for instance "a queue"; NULL: the whole. */
 void load_check_keys(struct loader *loader, const struct yaml_node *map,
-                     const char *of, const char *const *known, size_t n_known);
+                     const char *of, const struct member *members);
 
 /* Zeroed memory of the pipeline; NULL and out_of_memory. */
 void *load_alloc(struct loader *loader, size_t n, size_t bytes);
@@ -62,6 +63,18 @@ bool load_texts(struct loader *loader, const struct yaml_node *node,
                 size_t *ret_n);
 bool load_map(struct loader *loader, const struct yaml_node *node,
               const char *what, size_t n_max);
+
+/* The node as what `shape` says: an int (INTEGER), usec_t, int64_t (BYTES),
+ * bool, the place among the choices (int), or const char * (TEXT; whether it
+ * is like the pattern, the caller looks). */
+bool load_value(struct loader *loader, const struct yaml_node *node,
+                const char *what, const struct shape *shape, void *ret);
+/* The same of the entry `name` of `map`, one of `members`, where there is one;
+ * returns its node. */
+const struct yaml_node *load_member(struct loader *loader,
+                                    const struct yaml_node *map,
+                                    const struct member *members,
+                                    const char *name, void *ret);
 
 bool load_integer(struct loader *loader, const struct yaml_node *node,
                   const char *what, int64_t min, int64_t max, int64_t *ret);
@@ -103,11 +116,13 @@ void read_headers(struct loader *, struct worker *, const struct yaml_node *);
 void read_user_agent(struct loader *, struct worker *,
                      const struct yaml_node *);
 void read_refusals(struct loader *, struct worker *, const struct yaml_node *);
+extern const struct member retry_members[];
 void read_retry(struct loader *, struct worker *, const struct yaml_node *);
 void read_rate(struct loader *, struct worker *, const struct yaml_node *);
 void read_max_in_flight(struct loader *, struct worker *,
                         const struct yaml_node *);
 /* pipeline_fields.c: what is looked for, and where it is stored. */
+extern const struct shape json_field_shape, html_field_shape;
 void read_fields(struct loader *, struct worker *, const struct yaml_node *);
 void read_columns(struct loader *, struct worker *, const struct yaml_node *);
 bool check_pointer(struct loader *, const struct yaml_node *at,

@@ -56,22 +56,55 @@ bool check_xpath(struct loader *loader, const struct yaml_node *at,
     return compiled;
 }
 
+static const char *const type_names[] = {[FIELD_NUMBER] = "number",
+                                         [FIELD_INTEGER] = "integer",
+                                         [FIELD_TEXT] = "text",
+                                         [FIELD_BOOLEAN] = "boolean",
+                                         NULL};
+
+/* A field is where it is found, or a map. */
+#define FIELD_MEMBERS(place, where)                                            \
+    {                                                                          \
+        {.name = "at", .required = 1, .shape = place, .help = where},          \
+            {.name = "default",                                                \
+             .shape = {.kind = SHAPE_TEXT},                                    \
+             .help = "what is stored where it is absent"},                     \
+            {.name = "required",                                               \
+             .shape = {.kind = SHAPE_BOOLEAN},                                 \
+             .fallback = "true",                                               \
+             .help = "whether its absence fails the key; without a default"},  \
+            {.name = "type",                                                   \
+             .shape = SHAPE_OF_CHOICE(type_names),                             \
+             .fallback = "number",                                             \
+             .help = "what it must be"},                                       \
+            {0},                                                               \
+    }
+
+static const struct member json_field_members[] = FIELD_MEMBERS(
+    SHAPE_OF_PATTERN(SHAPE_POINTER_PATTERN), "a JSON Pointer (RFC 6901)");
+static const struct member html_field_members[] =
+    FIELD_MEMBERS(SHAPE_OF_TEXT, "an XPath");
+static const struct shape json_field_map = SHAPE_OF_MEMBERS(json_field_members);
+static const struct shape html_field_map = SHAPE_OF_MEMBERS(html_field_members);
+const struct shape json_field_shape = {.kind = SHAPE_TEXT,
+                                       .pattern = SHAPE_POINTER_PATTERN,
+                                       .or = &json_field_map};
+const struct shape html_field_shape = {
+    .kind = SHAPE_TEXT, .least = 1, .or = &html_field_map};
+
 static bool parse_type(struct loader *loader, const struct yaml_node *node,
                        enum field_type *ret)
 {
-    static const char *const names[] = {[FIELD_NUMBER] = "number",
-                                        [FIELD_INTEGER] = "integer",
-                                        [FIELD_TEXT] = "text",
-                                        [FIELD_BOOLEAN] = "boolean"};
     const char *name = load_text(loader, node, "type");
 
     for (int i = 0; name && i <= FIELD_BOOLEAN; i++)
-        if (!strcmp(names[i], name)) {
+        if (!strcmp(type_names[i], name)) {
             *ret = (enum field_type)i;
             return true;
         }
     if (name)
-        complain_unknown(loader, node, "type", NULL, name, names, 4);
+        complain_unknown(loader, node, "type", NULL, name, type_names,
+                         FIELD_BOOLEAN + 1);
     return false;
 }
 
@@ -154,13 +187,12 @@ static void parse_at(struct loader *loader, const struct worker *worker,
 static void parse_field_map(struct loader *loader, const struct worker *worker,
                             struct field *field, const struct yaml_node *node)
 {
-    static const char *const known[] = {"at", "default", "required", "type"};
     const struct yaml_node *at = yaml_get(node, "at");
     const struct yaml_node *type = yaml_get(node, "type");
     const struct yaml_node *required = yaml_get(node, "required");
     const struct yaml_node *fallback = yaml_get(node, "default");
 
-    load_check_keys(loader, node, "a field", known, 4);
+    load_check_keys(loader, node, "a field", json_field_members);
     if (at)
         parse_at(loader, worker, field, at);
     else

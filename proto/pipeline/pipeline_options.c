@@ -1,10 +1,16 @@
 /*
  * pipeline_options.c: a worker's `options`, by its class.
  *
- * One table says which class takes which option, who reads it, and whether
- * it must be there. A new option is a line and a function.
+ * One table says which class takes which option, its shape, who reads it, and
+ * whether it must be there. A new option is a line, and a function where its
+ * shape does not say it all.
  */
+#include <stddef.h>
+
 #include "pipeline/loader.h"
+
+static const char *const robots_choices[] = {"ignore", "obey", NULL};
+static const struct shape robots = SHAPE_OF_CHOICE(robots_choices);
 
 typedef void read_option(struct loader *loader, struct worker *worker,
                          const struct yaml_node *node);
@@ -14,7 +20,7 @@ static void read_table(struct loader *loader, struct worker *worker,
 {
     const char *text = load_text(loader, node, "option 'table'");
 
-    if (text && worker->class == CLASS_STORE) {
+    if (text) {
         const char *dot = strchr(text, '.');
         const char *base = dot ? dot + 1 : text;
         if (!load_name_is_good(text) || dot == text || strchr(base, '.') ||
@@ -27,15 +33,7 @@ static void read_table(struct loader *loader, struct worker *worker,
             complain(loader, node, "tables named windrow_... are the ledger's");
         else
             worker->sink.table = text;
-    } else if (text) {
-        worker->table.id = text;
     }
-}
-
-static void read_table_class(struct loader *loader, struct worker *worker,
-                             const struct yaml_node *node)
-{
-    worker->table.class = load_text(loader, node, "option 'table_class'");
 }
 
 static void read_table_xpath(struct loader *loader, struct worker *worker,
@@ -86,18 +84,6 @@ static void read_key(struct loader *loader, struct worker *worker,
     worker->list.key = read_pointer(loader, node, "option 'key'");
 }
 
-static void read_path(struct loader *loader, struct worker *worker,
-                      const struct yaml_node *node)
-{
-    worker->file.path = load_text(loader, node, "option 'path'");
-}
-
-static void read_query(struct loader *loader, struct worker *worker,
-                       const struct yaml_node *node)
-{
-    worker->sql.query = load_text(loader, node, "option 'query'");
-}
-
 static void read_database(struct loader *loader, struct worker *worker,
                           const struct yaml_node *node)
 {
@@ -113,110 +99,161 @@ static void read_database(struct loader *loader, struct worker *worker,
                  "postgres:// or sqlite:");
 }
 
-static void read_timeout(struct loader *loader, struct worker *worker,
-                         const struct yaml_node *node)
-{
-    load_duration(loader, node, "option 'timeout'", 10 * USEC_PER_MSEC,
-                  3600 * USEC_PER_SEC, &worker->request.timeout);
-}
-
-static void read_connect_timeout(struct loader *loader, struct worker *worker,
-                                 const struct yaml_node *node)
-{
-    load_duration(loader, node, "option 'connect_timeout'", 10 * USEC_PER_MSEC,
-                  300 * USEC_PER_SEC, &worker->request.connect_timeout);
-}
-
-static void read_hold(struct loader *loader, struct worker *worker,
-                      const struct yaml_node *node)
-{
-    load_duration(loader, node, "option 'hold'", USEC_PER_MSEC, RETRY_AFTER_MAX,
-                  &worker->request.hold);
-}
-
-static void read_body_max(struct loader *loader, struct worker *worker,
-                          const struct yaml_node *node)
-{
-    load_bytes(loader, node, "option 'body_max'", 1024, 256LL << 20,
-               &worker->request.body_bytes_max);
-}
-
-static void read_redirects(struct loader *loader, struct worker *worker,
-                           const struct yaml_node *node)
-{
-    int64_t redirects;
-    if (load_integer(loader, node, "option 'redirects'", 0, 20, &redirects))
-        worker->request.redirects = (int)redirects;
-}
-
-static void read_adaptive(struct loader *loader, struct worker *worker,
-                          const struct yaml_node *node)
-{
-    load_boolean(loader, node, "option 'adaptive'", &worker->request.adaptive);
-}
-
 static void read_robots(struct loader *loader, struct worker *worker,
                         const struct yaml_node *node)
 {
-    const char *text = load_text(loader, node, "option 'robots'");
-    if (!text)
-        return;
-    if (strcmp(text, "obey") != 0 && strcmp(text, "ignore") != 0)
-        complain(loader, node,
-                 "option 'robots' is '%s'; obey or ignore is allowed",
-                 shown(text).text);
-    worker->request.robots = !strcmp(text, "obey");
-}
-
-static void read_deny_private(struct loader *loader, struct worker *worker,
-                              const struct yaml_node *node)
-{
-    load_boolean(loader, node, "option 'deny_private'",
-                 &worker->request.deny_private);
+    int place = 0;
+    load_value(loader, node, "option 'robots'", &robots, &place);
+    worker->request.robots = place == 1;
 }
 
 #define OF(class) (1u << (class))
 #define OF_TABLE OF(CLASS_HTML_TABLE)
 #define OF_LIST OF(CLASS_JSON_LIST)
 #define OF_FETCHERS (OF(CLASS_HTTP_JSON) | OF(CLASS_HTTP_HTML))
-#define OF_WEB (OF_TABLE | OF_LIST | OF_FETCHERS)
+#define OF_LISTS (OF_TABLE | OF_LIST)
+#define OF_WEB (OF_LISTS | OF_FETCHERS)
 #define OF_STORE OF(CLASS_STORE)
 
+#define TEXT SHAPE_OF_TEXT
+#define POINTER SHAPE_OF_PATTERN(SHAPE_POINTER_PATTERN)
+#define DURATION(least, most) SHAPE_OF_NUMBER(SHAPE_DURATION, least, most)
+#define BYTES(least, most) SHAPE_OF_NUMBER(SHAPE_BYTES, least, most)
+#define INTEGER(least, most) SHAPE_OF_NUMBER(SHAPE_INTEGER, least, most)
+#define LIST(most, entry) SHAPE_OF_MANY(SHAPE_LIST, 0, most, entry)
+#define MAP(least, most, entry) SHAPE_OF_MANY(SHAPE_MAP, least, most, entry)
+#define BOOLEAN                                                                \
+    {                                                                          \
+        .kind = SHAPE_BOOLEAN                                                  \
+    }
+
+static const struct shape any_text = {.kind = SHAPE_TEXT};
+static const struct shape unlimited = SHAPE_OF_PATTERN("^unlimited$");
+#define IN_FLIGHT                                                              \
+    {                                                                          \
+        SHAPE_INTEGER, .least = 1, .most = PIPELINE_IN_FLIGHT_MAX,             \
+                       .or = &unlimited                                        \
+    }
+#define COLUMN                                                                 \
+    {                                                                          \
+        SHAPE_INTEGER, .least = 1, .most = PIPELINE_COLUMN_NUMBER_MAX,         \
+                       .or = &shape_text                                       \
+    }
+#define RATE_PATTERN "^([0-9]+\\.?[0-9]*|\\.[0-9]+)/[smh]$|^unlimited$"
+/* name or schema.name */
+#define TABLE_PATTERN                                                          \
+    "^[^\\u0000-/:-@\\[-\\^`{-\\u007f]+(\\.[^\\u0000-/"                        \
+    ":-@\\[-\\^`{-\\u007f]+)?$"
+#define AT(place) offsetof(struct worker, place)
+
+/* What the shape alone says is read into the worker at `at`; all else by
+ * `read`. In the order of their names. */
 static const struct option {
-    const char *name;
-    unsigned classes;
-    unsigned required; /* of these classes */
+    struct member member;
     read_option *read;
+    size_t at;
 } options_table[] = {
-    {"adaptive", OF_WEB, 0, read_adaptive},
-    {"body_max", OF_WEB, 0, read_body_max},
-    {"column", OF_TABLE | OF(CLASS_FILE), OF_TABLE, read_column},
-    {"columns", OF_STORE, OF_STORE, read_columns},
-    {"connect_timeout", OF_WEB, 0, read_connect_timeout},
-    {"database", OF(CLASS_SQL), 0, read_database},
-    {"deny_private", OF_WEB, 0, read_deny_private},
-    {"fields", OF_FETCHERS, OF_FETCHERS, read_fields},
-    {"headers", OF_WEB, 0, read_headers},
-    {"hold", OF_WEB, 0, read_hold},
-    {"key", OF_LIST, 0, read_key},
-    {"key_replace", OF_FETCHERS, 0, read_key_replace},
-    {"list", OF_LIST, 0, read_list},
-    {"max_in_flight", OF_WEB, 0, read_max_in_flight},
-    {"path", OF(CLASS_FILE), 0, read_path},
-    {"query", OF(CLASS_SQL), OF(CLASS_SQL), read_query},
-    {"rate", OF_WEB, 0, read_rate},
-    {"redirects", OF_WEB, 0, read_redirects},
-    {"refusals", OF_WEB, 0, read_refusals},
-    {"retry", OF_WEB, 0, read_retry},
-    {"robots", OF_WEB, 0, read_robots},
-    {"table", OF_TABLE | OF_STORE, OF_STORE, read_table},
-    {"table_class", OF_TABLE, 0, read_table_class},
-    {"table_xpath", OF_TABLE, 0, read_table_xpath},
-    {"timeout", OF_WEB, 0, read_timeout},
-    {"url", OF_FETCHERS, OF_FETCHERS, read_url},
-    {"user_agent", OF_WEB, 0, read_user_agent},
+    {{"adaptive", OF_WEB, 0, BOOLEAN, "false",
+      "find the rate that the site bears; rate is the most that is tried"},
+     .at = AT(request.adaptive)},
+    {{"body_max", OF_FETCHERS, 0, BYTES(1024, 256LL << 20), "1MiB",
+      "of an answer, unpacked"},
+     .at = AT(request.body_bytes_max)},
+    {{"body_max", OF_LISTS, 0, BYTES(1024, 256LL << 20), "8MiB",
+      "of an answer, unpacked"},
+     .at = AT(request.body_bytes_max)},
+    {{"column", OF_TABLE, OF_TABLE, COLUMN, NULL,
+      "the column's header, or its number, from 1"},
+     .read = read_column},
+    {{"column", OF(CLASS_FILE), 0, TEXT, NULL,
+      "the file is CSV with a header line; its column of this name"},
+     .read = read_column},
+    {{"columns", OF_STORE, OF_STORE, MAP(1, PIPELINE_FIELDS_MAX, &shape_text),
+      NULL, "pairs of column and source: key, fetched_at, or a field"},
+     .read = read_columns},
+    {{"connect_timeout", OF_WEB, 0,
+      DURATION(10 * USEC_PER_MSEC, 300 * USEC_PER_SEC), "5s",
+      "until the connection stands"},
+     .at = AT(request.connect_timeout)},
+    {{"database", OF(CLASS_SQL), 0,
+      SHAPE_OF_PATTERN("^(postgresql://|postgres://|sqlite:)"), NULL,
+      "where the query is asked: postgresql://... or sqlite:FILE"},
+     .read = read_database},
+    {{"deny_private", OF_WEB, 0, BOOLEAN, "false",
+      "refuse loopback, link-local and private addresses"},
+     .at = AT(request.deny_private)},
+    {{"fields", OF(CLASS_HTTP_JSON), OF(CLASS_HTTP_JSON),
+      MAP(1, PIPELINE_FIELDS_MAX, &json_field_shape), NULL,
+      "what is taken out of each answer: JSON Pointers"},
+     .read = read_fields},
+    {{"fields", OF(CLASS_HTTP_HTML), OF(CLASS_HTTP_HTML),
+      MAP(1, PIPELINE_FIELDS_MAX, &html_field_shape), NULL,
+      "what is taken out of each answer: XPaths"},
+     .read = read_fields},
+    {{"headers", OF_WEB, 0, MAP(0, PIPELINE_HEADERS_MAX, &shape_text), NULL,
+      "other headers that are sent"},
+     .read = read_headers},
+    {{"hold", OF_WEB, 0, DURATION(USEC_PER_MSEC, RETRY_AFTER_MAX), "5s",
+      "first hold-back of a host that refuses without Retry-After"},
+     .at = AT(request.hold)},
+    {{"key", OF_LIST, 0, POINTER, "\"\"",
+      "where the key is in each element; empty: the element itself"},
+     .read = read_key},
+    {{"key_replace", OF_FETCHERS, 0, MAP(0, PIPELINE_REPLACES_MAX, &any_text),
+      NULL, "POSIX extended expressions, and what replaces a match in the URL"},
+     .read = read_key_replace},
+    {{"list", OF_LIST, 0, POINTER, "\"\"",
+      "the array; empty: the document itself"},
+     .read = read_list},
+    {{"max_in_flight", OF_WEB, 0, IN_FLIGHT, "unlimited",
+      "transfers in flight at each host, over all nodes"},
+     .read = read_max_in_flight},
+    {{"path", OF(CLASS_FILE), 0, TEXT, NULL,
+      "the file; a relative path begins at the pipeline's folder"},
+     .at = AT(file.path)},
+    {{"query", OF(CLASS_SQL), OF(CLASS_SQL), TEXT, NULL,
+      "one SELECT; its first column is the key"},
+     .at = AT(sql.query)},
+    {{"rate", OF_WEB, 0, SHAPE_OF_PATTERN(RATE_PATTERN), "unlimited",
+      "requests for each host, over all nodes: 20/s, 100/m, 1000/h, unlimited"},
+     .read = read_rate},
+    {{"redirects", OF_WEB, 0, INTEGER(0, 20), "3",
+      "followed for one try, to http and https only"},
+     .at = AT(request.redirects)},
+    {{"refusals", OF_WEB, 0, LIST(PIPELINE_REFUSALS_MAX, &shape_text),
+      "[\"Too Many Requests\"]",
+      "texts in a short body that mean come back later, whatever the status"},
+     .read = read_refusals},
+    {{"retry", OF_WEB, 0, SHAPE_OF_MEMBERS(retry_members), NULL,
+      "how often a key is tried, and the waits between"},
+     .read = read_retry},
+    {{"robots", OF_WEB, 0, SHAPE_OF_CHOICE(robots_choices), "ignore",
+      "ask each host for its robots.txt first, and keep to it"},
+     .read = read_robots},
+    {{"table", OF_TABLE, 0, TEXT, NULL, "the table's id"}, NULL, AT(table.id)},
+    {{"table", OF_STORE, OF_STORE, SHAPE_OF_PATTERN(TABLE_PATTERN), NULL,
+      "the table that rows go to: name or schema.name"},
+     .read = read_table},
+    {{"table_class", OF_TABLE, 0, TEXT, NULL, "or one of the table's classes"},
+     .at = AT(table.class)},
+    {{"table_xpath", OF_TABLE, 0, TEXT, NULL, "or an XPath to the table"},
+     .read = read_table_xpath},
+    {{"timeout", OF_WEB, 0, DURATION(10 * USEC_PER_MSEC, 3600 * USEC_PER_SEC),
+      "30s", "of one transfer, all in all"},
+     .at = AT(request.timeout)},
+    {{"url", OF_FETCHERS, OF_FETCHERS, SHAPE_OF_PATTERN("[{](key|symbol)[}]"),
+      NULL, "a template with {key}"},
+     .read = read_url},
+    {{"user_agent", OF_WEB, 0, TEXT, "\"" REQUEST_USER_AGENT "\"",
+      "the header User-Agent"},
+     .read = read_user_agent},
 };
 #define N_OPTIONS (sizeof options_table / sizeof *options_table)
+
+const struct member *shape_option(size_t i)
+{
+    return i < N_OPTIONS ? &options_table[i].member : NULL;
+}
 
 static void complain_option(struct loader *loader, const struct worker *worker,
                             const struct yaml_node *key)
@@ -225,8 +262,8 @@ static void complain_option(struct loader *loader, const struct worker *worker,
     size_t n = 0;
 
     for (size_t i = 0; i < N_OPTIONS; i++)
-        if (options_table[i].classes & OF(worker->class))
-            allowed[n++] = options_table[i].name;
+        if (options_table[i].member.classes & OF(worker->class))
+            allowed[n++] = options_table[i].member.name;
     const char *class = worker_class_name(worker->class);
     if (n)
         complain_unknown(loader, key, "option", class, key->text, allowed, n);
@@ -234,15 +271,31 @@ static void complain_option(struct loader *loader, const struct worker *worker,
         complain(loader, key, "%s takes no options", class);
 }
 
+static void read_plain(struct loader *loader, struct worker *worker,
+                       const struct option *option,
+                       const struct yaml_node *node)
+{
+    const char *what = load_printf(loader, "option '%s'", option->member.name);
+
+    if (what)
+        load_value(loader, node, what, &option->member.shape,
+                   (char *)worker + option->at);
+}
+
 static void parse_option(struct loader *loader, struct worker *worker,
                          const struct yaml_node *node)
 {
-    for (size_t i = 0; i < N_OPTIONS; i++)
-        if (options_table[i].classes & OF(worker->class) &&
-            !strcmp(options_table[i].name, node->key->text)) {
-            options_table[i].read(loader, worker, node);
+    for (size_t i = 0; i < N_OPTIONS; i++) {
+        const struct option *option = &options_table[i];
+        if (option->member.classes & OF(worker->class) &&
+            !strcmp(option->member.name, node->key->text)) {
+            if (option->read)
+                option->read(loader, worker, node);
+            else
+                read_plain(loader, worker, option, node);
             return;
         }
+    }
     complain_option(loader, worker, node->key);
 }
 
@@ -302,9 +355,10 @@ void parse_options(struct loader *loader, struct worker *worker,
          n = n->next)
         parse_option(loader, worker, n);
     for (size_t i = 0; i < N_OPTIONS; i++)
-        if (options_table[i].required & OF(worker->class) &&
-            !(options && yaml_get(options, options_table[i].name)))
+        if (options_table[i].member.required & OF(worker->class) &&
+            !(options && yaml_get(options, options_table[i].member.name)))
             complain(loader, options ? options : node, "%s needs option '%s'",
-                     worker_class_name(worker->class), options_table[i].name);
+                     worker_class_name(worker->class),
+                     options_table[i].member.name);
     check_together(loader, worker, options ? options : node);
 }

@@ -69,9 +69,6 @@ static const struct yaml_node *parse_list(struct loader *loader,
 
 static void parse_queue(struct loader *loader, const struct yaml_node *node)
 {
-    static const char *const known[] = {"description", "name"};
-    static const char *const legacy_known[] = {"description", "name",
-                                               "dscription", "note"};
     struct pipeline *p = loader->pipeline;
     struct queue *queue = &p->queues[p->n_queues];
 
@@ -80,8 +77,7 @@ static void parse_queue(struct loader *loader, const struct yaml_node *node)
         return;
     }
     load_check_keys(loader, node, "a queue",
-                    loader->legacy ? legacy_known : known,
-                    loader->legacy ? 4 : 2);
+                    loader->legacy ? shape_of_older_queue : shape_of_queue);
     const struct yaml_node *description = yaml_get(node, "description");
     queue->name = parse_name(loader, node, "queue");
     queue->description =
@@ -188,15 +184,10 @@ static bool parse_class(struct loader *loader, const struct yaml_node *node,
 static void parse_instances(struct loader *loader, struct worker *worker,
                             const struct yaml_node *node)
 {
-    bool fetcher = worker_class_is_fetcher(worker->class);
-    int64_t instances;
+    struct shape shape = shape_of_instances(worker->class, &worker->instances);
 
-    worker->instances = fetcher ? 64 : worker->class == CLASS_STORE ? 2 : 4;
-    if (node && load_integer(loader, node, "instances", 1,
-                             fetcher ? PIPELINE_INSTANCES_MAX
-                                     : PIPELINE_CONNECTIONS_MAX,
-                             &instances))
-        worker->instances = (int)instances;
+    if (node)
+        load_value(loader, node, "instances", &shape, &worker->instances);
 }
 
 /* What stands in input_values: pages to read, keys, or a file. */
@@ -241,23 +232,24 @@ static void parse_input_values(struct loader *loader, struct worker *worker,
     const struct yaml_node *node = yaml_get(of, "input_values");
     bool pages =
         worker->class == CLASS_HTML_TABLE || worker->class == CLASS_JSON_LIST;
+    struct shape shape;
+    bool required = false;
+    bool allowed = shape_of_input_values(worker->class, &shape, &required);
 
     if (!node) {
-        if (pages || worker->class == CLASS_VALUES)
+        if (required)
             complain(loader, of, "%s needs input_values: %s",
                      worker_class_name(worker->class),
                      pages ? "the URLs of the pages to read" : "the keys");
         return;
     }
-    if (!pages && worker->class != CLASS_VALUES &&
-        worker->class != CLASS_FILE) {
+    if (!allowed) {
         complain(loader, node, "%s takes no input_values",
                  worker_class_name(worker->class));
         return;
     }
-    size_t n_max = worker->class == CLASS_FILE ? 1 : PIPELINE_INPUT_VALUES_MAX;
-    if (!load_texts(loader, node, "input_values", n_max, &worker->input_values,
-                    &worker->n_input_values))
+    if (!load_texts(loader, node, "input_values", (size_t)shape.most,
+                    &worker->input_values, &worker->n_input_values))
         return;
     if (!worker->n_input_values)
         complain(loader, node, "input_values is empty");
@@ -282,20 +274,11 @@ static void note_instances(struct loader *loader, const struct worker *worker,
 static void parse_kind(struct loader *loader, struct worker *worker,
                        const struct yaml_node *node)
 {
-    static const char *const known[] = {
-        "class",     "description",  "input_queue", "input_values",
-        "instances", "location",     "name",        "note",
-        "options",   "output_queues"};
-    static const char *const legacy_known[] = {
-        "class",      "description",   "input_queue", "input_values",
-        "instances",  "location",      "name",        "note",
-        "dscription", "output_queues", "instance"};
     bool legacy = yaml_get(node, "location");
     struct yaml_node *options = NULL;
 
     load_check_keys(loader, node, "a worker",
-                    loader->legacy ? legacy_known : known,
-                    loader->legacy ? 11 : 10);
+                    loader->legacy ? shape_of_older_worker : shape_of_worker);
     if (legacy ? !legacy_worker(loader, node, worker, &options)
                : !parse_class(loader, node, &worker->class))
         return;
@@ -359,9 +342,6 @@ static void parse_workers(struct loader *loader, const struct yaml_node *root)
 
 void parse_pipeline(struct loader *loader, const struct yaml_node *root)
 {
-    static const char *const known[] = {"description", "name",    "note",
-                                        "queues",      "version", "workers"};
-
     if (root->kind != YAML_MAP) {
         complain(loader, root,
                  "a pipeline must be a map with version, name, "
@@ -369,7 +349,7 @@ void parse_pipeline(struct loader *loader, const struct yaml_node *root)
         return;
     }
     loader->legacy = legacy_file(root);
-    load_check_keys(loader, root, NULL, known, 6);
+    load_check_keys(loader, root, NULL, shape_of_file);
     parse_version(loader, root);
     if (yaml_get(root, "name")) {
         const char *name = parse_name(loader, root, "pipeline");

@@ -202,25 +202,36 @@ void read_refusals(struct loader *loader, struct worker *worker,
                &worker->request.refusals, &worker->request.n_refusals);
 }
 
+const struct member retry_members[] = {
+    {.name = "attempts",
+     .shape = SHAPE_OF_NUMBER(SHAPE_INTEGER, 1, 100),
+     .fallback = "5",
+     .help = "tries of one key, all in all"},
+    {.name = "backoff",
+     .shape =
+         SHAPE_OF_NUMBER(SHAPE_DURATION, USEC_PER_MSEC, 600 * USEC_PER_SEC),
+     .fallback = "500ms",
+     .help = "the wait after the first try; it doubles with each further one"},
+    {.name = "backoff_max",
+     .shape =
+         SHAPE_OF_NUMBER(SHAPE_DURATION, USEC_PER_MSEC, 3600 * USEC_PER_SEC),
+     .fallback = "30s",
+     .help = "the longest wait, at least backoff"},
+    {0},
+};
+
 void read_retry(struct loader *loader, struct worker *worker,
                 const struct yaml_node *node)
 {
-    static const char *const known[] = {"attempts", "backoff", "backoff_max"};
     struct request *request = &worker->request;
-    int64_t attempts;
 
     if (!load_map(loader, node, "option 'retry'", YAML_ITEMS_MAX))
         return;
-    load_check_keys(loader, node, "retry", known, 3);
-    const struct yaml_node *n = yaml_get(node, "attempts");
-    if (n && load_integer(loader, n, "attempts", 1, 100, &attempts))
-        request->attempts = (int)attempts;
-    if ((n = yaml_get(node, "backoff")))
-        load_duration(loader, n, "backoff", USEC_PER_MSEC, 600 * USEC_PER_SEC,
-                      &request->backoff);
-    if ((n = yaml_get(node, "backoff_max")))
-        load_duration(loader, n, "backoff_max", USEC_PER_MSEC,
-                      3600 * USEC_PER_SEC, &request->backoff_max);
+    load_check_keys(loader, node, "retry", retry_members);
+    load_member(loader, node, retry_members, "attempts", &request->attempts);
+    load_member(loader, node, retry_members, "backoff", &request->backoff);
+    const struct yaml_node *n = load_member(
+        loader, node, retry_members, "backoff_max", &request->backoff_max);
     if (request->backoff_max < request->backoff)
         complain(loader, n ? n : node, "backoff_max is less than backoff");
 }

@@ -214,7 +214,7 @@ def test_a_manual_page_has_each_option_of_the_help(page):
 @pytest.mark.parametrize("page", ["pipeline.md", "man/windrow-pipeline.5"])
 def test_the_reference_has_each_option_of_a_pipeline(page):
     source = (SOURCE / "proto/pipeline/pipeline_options.c").read_text()
-    options = re.findall(r'^    \{"(\w+)", OF', source, re.M)
+    options = re.findall(r'^    \{\{"(\w+)", OF', source, re.M)
     assert len(options) > 20
     text = (SOURCE / "docs" / page).read_text()
     missing = [name for name in options + ["html_table", "json_list", "sql",
