@@ -98,6 +98,7 @@ static void take_last_words(struct cluster *cluster,
         view->last = message->heartbeat;
         view->last.held = NULL;
         view->last.shares = NULL;
+        view->last.times = NULL;
     }
 }
 

@@ -25,6 +25,7 @@
 #include "pipeline/template.h"
 #include "resolve.h"
 #include "sockets.h"
+#include "times.h"
 #include "turn.h"
 
 #define DESCRIPTOR_PAUSE                                                       \
@@ -251,8 +252,10 @@ static void finish_flying(struct fetch_pool *pool, struct handle *handle,
     struct fetch_answer answer;
     transfer_answer(&handle->transfer, handle->easy, code, &answer);
     answer.request = handle->request;
-    curl_off_t bytes = 0;
+    curl_off_t bytes = 0, took = 0;
     curl_easy_getinfo(handle->easy, CURLINFO_SIZE_DOWNLOAD_T, &bytes);
+    curl_easy_getinfo(handle->easy, CURLINFO_TOTAL_TIME_T, &took);
+    histogram_add(&node_times()->fetch, took);
     pool->bytes += bytes;
     finish(pool, handle, &answer);
 }

@@ -24,6 +24,7 @@
 #include "loop/health.h"
 #include "note.h"
 #include "run.h"
+#include "times.h"
 #include "turn.h"
 #include "wire/curve.h"
 
@@ -248,6 +249,7 @@ static void add_process_counters(const struct node *node,
     beat->worst_turn = turns.worst;
     beat->long_turns = turns.n_long;
     beat->memory_peak = memory_peak();
+    beat->times = node_times();
     beat->bytes = node->run ? run_bytes(node->run) : 0;
 }
 

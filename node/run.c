@@ -22,6 +22,7 @@
 #include "query.h"
 #include "robots.h"
 #include "store.h"
+#include "times.h"
 
 struct run {
     struct run_callbacks callbacks;
@@ -60,10 +61,12 @@ static void extract(struct run *run, const struct worker *worker,
                     struct fetched *fetched, struct extract_result *result)
 {
     struct extractor *extractor = run->extractors[worker->index];
+    usec_t began = clock_monotonic();
     if (worker_class_is_fetcher(worker->class)) {
         fetched->outcome = FETCH_RECORD;
         CRASH_POINT_KEY("extract", body.data, body.len);
         extract_fields(extractor, body, fields, result);
+        histogram_add(&node_times()->extract, clock_monotonic() - began);
         fetched->fields = fields;
         return;
     }
@@ -72,6 +75,7 @@ static void extract(struct run *run, const struct worker *worker,
     arena_reset(&run->keys);
     extract_keys(extractor, body, run->keys_max, &run->keys, &keys,
                  &fetched->n_keys, result);
+    histogram_add(&node_times()->extract, clock_monotonic() - began);
     fetched->keys = keys;
 }
 

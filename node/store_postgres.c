@@ -23,10 +23,12 @@
 #include "ledger/ledger.h"
 #include "ledger/ledger_postgres.h"
 #include "store_backend.h"
+#include "times.h"
 #include "turn.h"
 
 struct unit {
     uint64_t id;
+    usec_t since;
     const struct closing *closing;
     bool dropped; /* forgotten before it was sent */
     bool ask;     /* it was closed before: by this very closing? */
@@ -183,6 +185,7 @@ static void settle(struct store_postgres *store, struct unit *unit)
         send_again(store, unit);
         return;
     }
+    histogram_add(&node_times()->commit, clock_monotonic() - unit->since);
     callbacks->on_closed(callbacks->context, unit->id, &unit->result);
     unit_free(unit);
 }
@@ -472,6 +475,7 @@ static int submit(struct store *common, uint64_t id,
     if (!unit)
         return error_set(err, ERR_MEMORY, "no memory for a closing");
     unit->id = id;
+    unit->since = clock_monotonic();
     unit->closing = closing;
     unit->result.children = unit->children;
     DL_APPEND(store->to_send, unit);

@@ -10,6 +10,7 @@
 #include "ledger/ledger.h"
 #include "loop/offload.h"
 #include "store_backend.h"
+#include "times.h"
 #include "turn.h"
 
 #define CLOSE_PATIENCE USEC_PER_SEC /* at the end, for a commit under way */
@@ -17,6 +18,7 @@
 struct job {
     struct offload_work work;
     uint64_t id;
+    usec_t since;
     const struct closing *closing;
     struct close_result result; /* its children: right behind this struct */
     struct error err;
@@ -108,6 +110,7 @@ static void done(struct offload_work *work, void *context)
     store->busy = false;
     if (job->err.code == ERR_NONE) {
         back(store);
+        histogram_add(&node_times()->commit, clock_monotonic() - job->since);
         callbacks->on_closed(callbacks->context, job->id, &job->result);
         free(job);
     } else {
@@ -156,6 +159,7 @@ static int submit(struct store *common, uint64_t id,
     job->work = (struct offload_work){
         .run = close_in_thread, .done = done, .drop = drop};
     job->id = id;
+    job->since = clock_monotonic();
     job->closing = closing;
     job->result.children = job->children;
     DL_APPEND(store->to_do, job);

@@ -1,6 +1,8 @@
 /* turn.c: see turn.h. */
 #include "turn.h"
 
+#include "times.h"
+
 static usec_t began; /* 0: the loop waits */
 static struct turns turns;
 
@@ -18,6 +20,7 @@ void turn_leave(void)
     began = 0;
     turns.n++;
     turns.total += took;
+    histogram_add(&node_times()->turn, took);
     if (took > TURN_LONG)
         turns.n_long++;
     if (took > turns.worst)

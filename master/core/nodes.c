@@ -393,6 +393,7 @@ static void take_heartbeat(struct master_core *core, struct node *node,
     node->last = *heartbeat;
     node->last.held = NULL;
     node->last.shares = NULL;
+    node->last.times = NULL;
     node->last.n_held = node->last.n_shares = 0;
     nodes_refresh(core, node);
     for (size_t i = 0; i < heartbeat->n_shares; i++)

@@ -14,6 +14,7 @@
 
 #define MICROSECONDS_MAX ((int64_t)365 * 24 * 3600 * 1000000)
 #define COUNTER_MAX INT64_MAX
+#define TIMES_MAX (INT64_MAX / 1024) /* those of many nodes are added up */
 
 static const char *const type_names[MESSAGE_TYPE_COUNT] = {
     [MESSAGE_HELLO] = "hello",   [MESSAGE_WELCOME] = "welcome",
@@ -174,29 +175,42 @@ static void encode_report(struct encoder *to, const struct report *report)
     }
 }
 
-/* The heartbeat's counters: one list for both directions. */
-#define COUNTERS(X)                                                            \
-    X(keys_done)                                                               \
-    X(keys_failed)                                                             \
-    X(fetches)                                                                 \
-    X(retries)                                                                 \
-    X(bytes)                                                                   \
-    X(in_flight)                                                               \
-    X(cpu)                                                                     \
-    X(uptime)                                                                  \
-    X(busy)                                                                    \
-    X(worst_turn)                                                              \
-    X(long_turns)                                                              \
-    X(memory_peak)
+/* The sum, then the counts up to the last that is not 0. */
+static void put_times(struct encoder *to, const char *name,
+                      const struct histogram *times)
+{
+    json_t *array = put_array(to, name);
+    int n = HISTOGRAM_BUCKETS;
+    while (n > 0 && times->counts[n - 1] == 0)
+        n--;
+    if (json_array_append_new(array, json_integer(times->sum)))
+        to->failed = true;
+    for (int i = 0; i < n; i++)
+        if (json_array_append_new(array, json_integer(times->counts[i])))
+            to->failed = true;
+}
+
+static void encode_times(struct encoder *to,
+                         const struct heartbeat_times *times)
+{
+    struct encoder took = {.object = json_object()};
+    put(to, "took", took.object);
+#define X(name, ...) put_times(&took, #name, &times->name);
+    HEARTBEAT_TIMES(X)
+#undef X
+    take_faults(to, &took);
+}
 
 static void encode_heartbeat(struct encoder *to, const struct heartbeat *beat)
 {
     put_integer(to, "number", beat->number);
     put_integer(to, "interval", beat->interval);
     put(to, "store_waiting", json_boolean(beat->store_waiting));
-#define X(name) put_integer(to, #name, beat->name);
-    COUNTERS(X)
+#define X(name, ...) put_integer(to, #name, beat->name);
+    HEARTBEAT_COUNTERS(X)
 #undef X
+    if (beat->times)
+        encode_times(to, beat->times);
     json_t *held = put_array(to, "held");
     for (size_t i = 0; i < beat->n_held; i++) {
         struct encoder item = add_object(to, held);
@@ -517,14 +531,54 @@ static void decode_report(struct decoder *from, struct report *ret)
     ret->children = children;
 }
 
+static void get_times(struct decoder *from, const char *name,
+                      struct histogram *ret)
+{
+    size_t n;
+    const json_t *array = get_array(from, name, 1 + HISTOGRAM_BUCKETS, &n);
+    *ret = (struct histogram){0};
+    for (size_t i = 0; i < n; i++) {
+        const json_t *item = json_array_get(array, i);
+        int64_t value = json_integer_value(item);
+        if (!json_is_integer(item) || value < 0 || value > TIMES_MAX)
+            error_set(from->err, ERR_MESSAGE, "\"%s\" holds no count", name);
+        else if (i == 0)
+            ret->sum = value;
+        else
+            ret->counts[i - 1] = value;
+    }
+}
+
+/* A node of before they were told says nothing of them. */
+static const struct heartbeat_times *get_all_times(struct decoder *from)
+{
+    struct decoder took = {json_object_get(from->object, "took"), from->arena,
+                           from->err};
+    if (!took.object)
+        return NULL;
+    struct heartbeat_times *times = get_memory(from, 1, sizeof *times);
+    bool fine = from->err->code == ERR_NONE;
+    if (!json_is_object(took.object))
+        error_set(from->err, ERR_MESSAGE, "\"took\" is no object");
+#define X(name, ...) get_times(&took, #name, &times->name);
+    if (times) {
+        HEARTBEAT_TIMES(X)
+    }
+#undef X
+    if (fine && from->err->code != ERR_NONE)
+        error_context(from->err, "\"took\"");
+    return times;
+}
+
 static void decode_heartbeat(struct decoder *from, struct heartbeat *ret)
 {
     ret->number = get_integer(from, "number", 0, INT64_MAX);
     ret->interval = get_time(from, "interval");
     ret->store_waiting = get_boolean(from, "store_waiting");
-#define X(name) ret->name = get_integer(from, #name, 0, COUNTER_MAX);
-    COUNTERS(X)
+#define X(name, ...) ret->name = get_integer(from, #name, 0, COUNTER_MAX);
+    HEARTBEAT_COUNTERS(X)
 #undef X
+    ret->times = get_all_times(from);
     const json_t *array =
         get_array(from, "held", HEARTBEAT_HELD_MAX, &ret->n_held);
     struct held_batch *held = get_memory(from, ret->n_held, sizeof *held);

@@ -19,6 +19,7 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/histogram.h"
 #include "base/slice.h"
 
 #define PROTOCOL_VERSION 1
@@ -157,6 +158,52 @@ struct share_ack {
     int64_t number;
 };
 
+/*
+ * What a node counts, as the one list from which struct, message, status,
+ * metrics and page are made: name, kind (counter: it only grows; gauge), the
+ * metric's name, what one of it is in the metric's unit, and help.
+ */
+#define HEARTBEAT_COUNTERS(X)                                                  \
+    X(keys_done, counter, "windrow_node_keys_ended_total", 1,                  \
+      "Keys that ended in a node, stored or failed.")                          \
+    X(keys_failed, counter, "windrow_node_keys_failed_total", 1,               \
+      "Keys that a node recorded as failures.")                                \
+    X(fetches, counter, "windrow_node_fetches_total", 1,                       \
+      "Transfers that a node began.")                                          \
+    X(retries, counter, "windrow_node_retries_total", 1,                       \
+      "Transfers that were not the first try of their key.")                   \
+    X(bytes, counter, "windrow_node_received_bytes_total", 1,                  \
+      "Bytes of bodies as they came over the network.")                        \
+    X(in_flight, gauge, "windrow_node_in_flight", 1, "Transfers in flight.")   \
+    X(cpu, counter, "windrow_node_cpu_seconds_total", 1e-6,                    \
+      "Processor time of the node's process.")                                 \
+    X(uptime, gauge, "windrow_node_uptime_seconds", 1e-6,                      \
+      "Time since the node's process began.")                                  \
+    X(busy, counter, "windrow_node_busy_seconds_total", 1e-6,                  \
+      "Time in turns of the loop, not waiting for events.")                    \
+    X(worst_turn, gauge, "windrow_node_worst_turn_seconds", 1e-6,              \
+      "The longest turn of the node's loop.")                                  \
+    X(long_turns, counter, "windrow_node_long_turns_total", 1,                 \
+      "Turns of the loop that took more than 5 ms.")                           \
+    X(memory_peak, gauge, "windrow_node_memory_peak_bytes", 1,                 \
+      "The most memory that the node's process had resident.")
+
+/* What a node times: name, the metric's name, and help. */
+#define HEARTBEAT_TIMES(X)                                                     \
+    X(fetch, "windrow_fetch_seconds",                                          \
+      "One transfer, from its start to its last byte, or its failure.")        \
+    X(extract, "windrow_extract_seconds",                                      \
+      "Taking the fields, or a list's keys, out of one answer.")               \
+    X(commit, "windrow_commit_seconds",                                        \
+      "One batch's closing, from the store's queue to the commit.")            \
+    X(turn, "windrow_turn_seconds", "One turn of a node's loop.")
+
+struct heartbeat_times {
+#define X(name, ...) struct histogram name;
+    HEARTBEAT_TIMES(X)
+#undef X
+};
+
 struct heartbeat {
     int64_t number;     /* from 1, one more each time */
     usec_t interval;    /* since the one before, by the node's clock */
@@ -165,15 +212,11 @@ struct heartbeat {
     size_t n_held;
     const struct share_ack *shares;
     size_t n_shares;
-    /* counters since the node's start */
-    int64_t keys_done, keys_failed, fetches, retries, bytes;
-    int64_t in_flight; /* transfers, now */
-    usec_t cpu;        /* of the process */
-    usec_t uptime;
-    usec_t busy;         /* of that, in turns of the loop: not waiting */
-    usec_t worst_turn;   /* the longest turn of the loop */
-    int64_t long_turns;  /* turns over 5 ms */
-    int64_t memory_peak; /* bytes resident */
+    /* since the node's start */
+#define X(name, ...) int64_t name;
+    HEARTBEAT_COUNTERS(X)
+#undef X
+    const struct heartbeat_times *times; /* NULL: not told */
 };
 
 struct hold {

@@ -51,6 +51,9 @@ static const char *const samples[MESSAGE_TYPE_COUNT] = {
         "\"keys_failed\":2,\"fetches\":3,\"retries\":4,\"bytes\":5,"
         "\"in_flight\":6,\"cpu\":7,\"uptime\":8,\"busy\":7,"
         "\"worst_turn\":9,\"long_turns\":10,\"memory_peak\":11,"
+        "\"took\":{\"fetch\":[700,0,0,3],\"extract\":[0],"
+        "\"commit\":[1,1],\"turn\":[5,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,"
+        "0,0,0,9]},"
         "\"held\":[{\"batch\":11,\"worker\":1,\"n_keys\":3}],"
         "\"shares\":[{\"worker\":1,\"number\":8}]}",
     [MESSAGE_HOLD] = "{\"type\":\"hold\"," TO_NODE ",\"worker\":1,"
@@ -60,6 +63,10 @@ static const char *const samples[MESSAGE_TYPE_COUNT] = {
     [MESSAGE_END] =
         "{\"type\":\"end\"," TO_ALL ",\"drain\":true,\"reason\":\"why\"}",
 };
+
+/* What took how long, with `turn` as it is given. */
+#define TOOK(turn)                                                             \
+    "{\"fetch\":[0],\"extract\":[0],\"commit\":[0],\"turn\":" turn "}"
 
 static struct arena arena;
 
@@ -158,7 +165,14 @@ static void test_protocol_md_names_all(void **state)
 }
 
 /* Without any one of its fields a message is refused, and the field named.
- * Only a hold and what goes to all needs no node. */
+ * Only a hold and what goes to all needs no node, and a heartbeat need not tell
+ * what took how long. */
+static bool may_be_missing(int type, const char *field)
+{
+    return (type == MESSAGE_HOLD && !strcmp(field, "node")) ||
+           (type == MESSAGE_HEARTBEAT && !strcmp(field, "took"));
+}
+
 static void test_missing_fields(void **state)
 {
     (void)state;
@@ -169,7 +183,7 @@ static void test_missing_fields(void **state)
         {
             json_t *less = sample((enum message_type)type);
             json_object_del(less, field);
-            if (type == MESSAGE_HOLD && !strcmp(field, "node"))
+            if (may_be_missing(type, field))
                 json_decref(less);
             else
                 assert_refused(less, field);
@@ -246,6 +260,13 @@ static void test_out_of_range(void **state)
         {MESSAGE_REPORT, "stored", "-1"},
         {MESSAGE_HEARTBEAT, "bytes", "-1"},
         {MESSAGE_HEARTBEAT, "interval", "31536000000001"},
+        {MESSAGE_HEARTBEAT, "took", "{\"fetch\":[1]}"},
+        {MESSAGE_HEARTBEAT, "took", TOOK("[-1]")},
+        {MESSAGE_HEARTBEAT, "took", TOOK("[0,1.5]")},
+        {MESSAGE_HEARTBEAT, "took", TOOK("[9007199254740992]")},
+        {MESSAGE_HEARTBEAT, "took", TOOK("{}")},
+        {MESSAGE_HEARTBEAT, "took",
+         TOOK("[0,1,2,3,4,5,6,7,8,9,0,1,2,3,4,5,6,7,8,9,0,1,2]")},
         {MESSAGE_HOLD, "length", "-1"},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
