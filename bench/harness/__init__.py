@@ -1,0 +1,1 @@
+"""What the suites are made of; bench/README.md is the way in."""

@@ -1,0 +1,44 @@
+"""Tables and charts of a report, into docs/performance.md and docs/bench/.
+
+In the page, what stands between `<!-- bench: NAME -->` and `<!-- /bench -->`
+is replaced: NAME is `machine`, `goals`, or a suite. The text around is
+people's. A suite that the report does not have keeps what it had.
+"""
+import re
+import shutil
+
+from harness import report as reports
+from harness.bench import tell
+
+
+def write(report, folder, docs):
+    """Status 0, or 2 where there is no such page."""
+    page = docs / "performance.md"
+    try:
+        text = page.read_text("utf-8")
+    except OSError as why:
+        tell(f"windrow-bench: --docs: {page}: {why.strerror}")
+        return 2
+    charts = docs / "bench"
+    charts.mkdir(exist_ok=True)
+    sections = {"machine": reports.machine_text(report),
+                "goals": reports.goals_text(report)}
+    for suite in report["suites"]:
+        sections[suite["name"]] = reports.suite_text(suite, "bench/")
+        for kind, *content in suite["blocks"]:
+            if kind == "chart" and content[1]:
+                shutil.copy(folder / f"{content[1]}.svg", charts)
+    page.write_text(filled(text, sections), "utf-8")
+    print(f"written: {page}")
+    return 0
+
+
+def filled(text, sections):
+    """The page with these sections between their marks."""
+    def fill(found):
+        if found[1] not in sections:
+            return found[0]
+        return (f"<!-- bench: {found[1]} -->\n\n{sections[found[1]]}\n\n"
+                "<!-- /bench -->")
+    return re.sub(r"<!-- bench: (\w+) -->.*?<!-- /bench -->", fill, text,
+                  flags=re.S)

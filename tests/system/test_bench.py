@@ -1,0 +1,147 @@
+"""The benchmarks' harness: right figures, honest reports, nothing left."""
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from harness import BUILD, SOURCE, is_alive, until
+
+PROGRAM = SOURCE / "bench/windrow-bench"
+
+
+def bench(*arguments, timeout=100, **options):
+    return subprocess.run(
+        [PROGRAM, *map(str, arguments)], capture_output=True, text=True,
+        timeout=timeout, check=False,
+        env={**os.environ, "WINDROW_BUILD": str(BUILD)}, **options)
+
+
+def figured(code):
+    """What this prints, in a process that has the benchmarks' harness: the
+    system tests have another one of that name."""
+    done = subprocess.run(
+        [sys.executable, "-c", "from harness.figures import *\n" + code],
+        cwd=SOURCE / "bench", capture_output=True, text=True, check=True)
+    return done.stdout.splitlines()
+
+
+# Statistics, on given numbers.
+
+def test_medians_and_ratios_of_rounds():
+    assert figured("""
+rounds = Rounds()
+for fast, slow in (10, 5), (30, 10), (80, 20):
+    rounds.add("fast", {"rate": fast})
+    rounds.add("slow", {"rate": slow, "more": None})
+print(rounds.spread("fast", "rate").text())
+print(rounds.ratio("fast", "slow", "rate").text())
+print(rounds.spread("slow", "more"), rounds.ratio("fast", "none", "rate"))
+""") == ["30.0 (10.0 to 80.0)", "3.00 (2.00 to 4.00)", "None None"]
+
+
+def test_numbers_show_three_digits():
+    assert figured("print(*map(number, [0, 0.0123, 1.5, 12.345, 123456.7]))"
+                   ) == ["0 0.012 1.50 12.3 123,457"]
+
+
+# The command.
+
+def test_suites_are_listed():
+    listed = bench("list").stdout
+    assert listed.startswith("throughput ")
+
+
+@pytest.mark.parametrize("arguments, said", [
+    (["throghput"], "no suite 'throghput'; did you mean 'throughput'?"),
+    (["--rounds", "0"], "'0' is no number"),
+    (["--sideways"], "unrecognized arguments: --sideways"),
+    (["list", "throughput"], "list stands alone"),
+    (["--from", "/"], "--from belongs to"),
+    (["--into", "/dev/null/x"], "--into /dev/null/x: Not a directory"),
+    (["report", "--from", "/dev"], "/dev holds no measurement"),
+])
+def test_bad_usage_is_answered(arguments, said):
+    done = bench(*arguments)
+    assert (done.returncode, said in done.stderr) == (2, True), done.stderr
+
+
+def needs_servers():
+    for program in ["/usr/sbin/nginx", "/usr/bin/wrk"]:
+        if not pathlib.Path(program).exists():
+            pytest.skip(f"{program} is missing")
+
+
+# A run writes what it says: report, rounds, charts, with rows that were
+# counted; and no process of it is left.
+def test_a_small_run_is_reported(tmp_path):
+    needs_servers()
+    done = bench("throughput", "--quick", "--keys", 200, "--rounds", 1,
+                 "--into", tmp_path / "out", timeout=300)
+    assert done.returncode == 0, done.stderr
+    told = json.loads((tmp_path / "out/report.json").read_text())
+    suite, = told["suites"]
+    run, = suite["rounds"]["one core"]["Windrow, PostgreSQL"]
+    assert run["keys_s"] > 0 and run["cpu_us"] > run["node_us"] > 0
+    rows = (tmp_path / "out/rounds.csv").read_text().splitlines()
+    assert any(row.startswith("throughput,one core,") for row in rows)
+    page = (tmp_path / "out/report.md").read_text()
+    assert "| Windrow, PostgreSQL |" in page
+    assert bench("report", "--from", tmp_path / "out").stdout == page
+
+
+# What a system needs and lacks is said, and the others are measured.
+def test_missing_programs_are_left_out(tmp_path):
+    needs_servers()
+    done = subprocess.run(
+        [PROGRAM, "throughput", "--keys", "50", "--rounds", "1", "--into",
+         tmp_path / "out"], capture_output=True, text=True, timeout=300,
+        check=False, env={**os.environ, "WINDROW_BUILD": str(tmp_path)})
+    page = (tmp_path / "out/report.md").read_text()
+    assert f"windrow is not built in {tmp_path}" in page
+    assert "| wrk, requests only |" in page and done.returncode == 0
+
+
+# Rows that are not what was sent are no result.
+def test_wrong_rows_fail():
+    code = """
+from harness import servers, tools
+class Fake(servers.Postgres):
+    def __init__(self): pass
+    def sql(self, text): return "200, 199, 200"
+try:
+    Fake().check(200)
+except tools.Failed as why:
+    print(why)
+"""
+    assert "200, 199, 200" in figured(code)[0]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_it_ends_all_it_started(tmp_path, number):
+    needs_servers()
+    temporary = tmp_path / "t"
+    temporary.mkdir()
+    temporary.chmod(0o755)
+    process = subprocess.Popen(
+        [PROGRAM, "throughput", "--quick", "--into", tmp_path / "out"],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        env={**os.environ, "WINDROW_BUILD": str(BUILD),
+             "TMPDIR": str(temporary)})
+
+    def started():
+        found = pathlib.Path(
+            f"/proc/{process.pid}/task/{process.pid}/children")
+        return [int(pid) for pid in found.read_text().split()]
+    try:
+        pids = until(lambda: len(started()) > 1 and started(),
+                     "nginx and a client run", 20)
+        process.send_signal(number)
+        assert process.wait(30) == 128 + number
+        assert not any(map(is_alive, pids))
+        assert list(temporary.iterdir()) == []
+    finally:
+        process.kill()
