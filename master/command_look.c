@@ -1,5 +1,5 @@
 /*
- * command_look.c: commands that only look: check, runs, failures, settings.
+ * command_look.c: commands that only look: runs, failures, settings.
  */
 #include <inttypes.h>
 #include <jansson.h>
@@ -11,25 +11,6 @@
 #include "loop/health.h"
 
 #define RUNS_SHOWN_MAX 1000
-
-/* ---- check ---- */
-
-int command_check(const struct options *options)
-{
-    struct context context;
-    int status = context_settings(&context, options, options->argument);
-    if (!status && !(status = context_find_pipeline(&context)) &&
-        !(status = context_read_pipeline(&context)) &&
-        !(status = context_load_pipeline(&context))) {
-        for (size_t i = 0; i < context.pipeline->n_notes; i++)
-            fprintf(stderr, "windrow: note: %s\n", context.pipeline->notes[i]);
-        printf("%s: %zu workers, %zu queues: no complaints\n",
-               context.pipeline_path, context.pipeline->n_workers,
-               context.pipeline->n_queues);
-    }
-    context_free(&context);
-    return status;
-}
 
 /* ---- healthy ---- */
 

@@ -74,7 +74,8 @@ static int check_summary(const struct run *run)
 static void print_notes(const struct pipeline *pipeline)
 {
     for (size_t i = 0; i < pipeline->n_notes; i++)
-        fprintf(stderr, "windrow: note: %s\n", pipeline->notes[i]);
+        fprintf(stderr, "windrow: note: line %d: %s\n", pipeline->notes[i].line,
+                pipeline->notes[i].text);
 }
 
 /* ---- the run ---- */

@@ -9,6 +9,7 @@ int command_run(const struct options *options);
 int command_resume(const struct options *options);
 int command_scale(const struct options *options);
 int command_check(const struct options *options);
+int command_schema(const struct options *options);
 int command_runs(const struct options *options);
 int command_failures(const struct options *options);
 int command_healthy(const struct options *options);

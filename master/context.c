@@ -43,19 +43,16 @@ static int read_own_env_file(struct context *context, const char *pipeline_path)
     return access(path, F_OK) == 0 ? read_env_file(context, path) : 0;
 }
 
-int context_settings(struct context *context, const struct options *options,
-                     const char *pipeline_path)
+int context_settings_read(struct context *context,
+                          const struct options *options,
+                          const char *pipeline_path)
 {
     *context = (struct context){.options = options};
     struct error err = ERROR_NONE;
-    if ((options->store && setenv("DATABASE_URL", options->store, 1)) ||
-        (options->health_file &&
-         setenv("WINDROW_HEALTH_FILE", options->health_file, 1)))
+    if (!(context->settings = settings_new())) {
         error_set(&err, ERR_MEMORY, "no memory for settings");
-    else if (!(context->settings = settings_new()))
-        error_set(&err, ERR_MEMORY, "no memory for settings");
-    if (err.code != ERR_NONE)
         return context_complain(context, &err);
+    }
     int status = 0;
     for (size_t i = 0; i < options->n_env_files && !status; i++)
         status = read_env_file(context, options->env_files[i]);
@@ -66,8 +63,24 @@ int context_settings(struct context *context, const struct options *options,
         status = read_own_env_file(context, path ? path : "");
     }
     if (!status && (settings_read_secrets(context->settings, &err) ||
-                    settings_check(context->settings, &err) ||
-                    settings_export_libpq(context->settings, &err)))
+                    settings_check(context->settings, &err)))
+        status = context_complain(context, &err);
+    return status;
+}
+
+int context_settings(struct context *context, const struct options *options,
+                     const char *pipeline_path)
+{
+    struct error err = ERROR_NONE;
+    if ((options->store && setenv("DATABASE_URL", options->store, 1)) ||
+        (options->health_file &&
+         setenv("WINDROW_HEALTH_FILE", options->health_file, 1))) {
+        *context = (struct context){.options = options};
+        error_set(&err, ERR_MEMORY, "no memory for settings");
+        return context_complain(context, &err);
+    }
+    int status = context_settings_read(context, options, pipeline_path);
+    if (!status && settings_export_libpq(context->settings, &err))
         status = context_complain(context, &err);
     return status;
 }
@@ -100,12 +113,10 @@ int context_read_pipeline(struct context *context)
 static void print_complaints(const struct context *context,
                              const struct complaints *complaints)
 {
-    for (size_t i = 0; i < complaints->n; i++) {
-        settings_mask_text(context->settings, complaints->items[i].text);
+    for (size_t i = 0; i < complaints->n; i++)
         fprintf(stderr, "%s:%d:%d: %s\n", context->pipeline_path,
                 complaints->items[i].line, complaints->items[i].column,
                 complaints->items[i].text);
-    }
     if (complaints->dropped)
         fprintf(stderr, "%s: and %zu more\n", context->pipeline_path,
                 complaints->dropped);
@@ -135,13 +146,19 @@ static int allow_sources(const struct context *context, struct error *err)
     return failed ? error_set(err, ERR_MEMORY, "no memory for a setting") : 0;
 }
 
+int context_check_pipeline(struct context *context,
+                           struct complaints *complaints, struct error *err)
+{
+    return pipeline_load(buffer_slice(&context->pipeline_text),
+                         context->pipeline_path, context->settings, complaints,
+                         &context->pipeline, err);
+}
+
 int context_load_pipeline(struct context *context)
 {
     struct error err = ERROR_NONE;
     struct complaints complaints = {0};
-    int status = pipeline_load(buffer_slice(&context->pipeline_text),
-                               context->pipeline_path, context->settings,
-                               &complaints, &context->pipeline, &err);
+    int status = context_check_pipeline(context, &complaints, &err);
     if (!status)
         status = allow_sources(context, &err);
     if (status && complaints.n) {

@@ -33,10 +33,19 @@ MUSTCHECK
 int context_settings(struct context *context, const struct options *options,
                      const char *pipeline_path);
 /* pipeline_path is the argument, or PIPELINE_LOCATION. */
+/* The same, for who only reads: nothing is set in the environment. */
+MUSTCHECK
+int context_settings_read(struct context *context,
+                          const struct options *options,
+                          const char *pipeline_path);
 MUSTCHECK
 int context_find_pipeline(struct context *context);
 MUSTCHECK
 int context_read_pipeline(struct context *context);
+/* Appends what pipeline_text is checked with: 0, or its error's code. */
+MUSTCHECK
+int context_check_pipeline(struct context *context,
+                           struct complaints *complaints, struct error *err);
 /* Checks pipeline_text; complaints go to standard error. */
 MUSTCHECK
 int context_load_pipeline(struct context *context);

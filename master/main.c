@@ -26,9 +26,14 @@ static const struct command commands[] = {
      "that are too many hand back what they hold and end. Without --run it is\n"
      "the newest run that goes on.\n",
      command_scale},
-    {"check", "[PIPELINE]", "Check a pipeline file and do nothing else",
-     "Complaints are FILE:LINE:COLUMN: what is wrong; exit status 2.\n",
+    {"check", "[PIPELINE]...", "Check pipeline files and do nothing else",
+     "Complaints are FILE:LINE:COLUMN: what is wrong; exit status 2. With\n"
+     "--format json they are a list of objects, for editors.\n",
      command_check},
+    {"schema", NULL, "Print the JSON Schema of pipeline files, for editors",
+     "In a pipeline's first line, with the schema's file:\n"
+     "# yaml-language-server: $schema=FILE\n",
+     command_schema},
     {"runs", NULL, "List the runs in the database, the newest first", NULL,
      command_runs},
     {"failures", "RUN", "List the keys of a run that failed, and why", NULL,

@@ -52,7 +52,7 @@ static const struct {
      "                        (default: .env beside the pipeline)"},
     {"force", OPTION_FORCE, NULL, " resume ",
      "go on although the settings differ from the run's"},
-    {"format", OPTION_FORMAT, "text|json", " run resume runs failures ",
+    {"format", OPTION_FORMAT, "text|json", " run resume runs failures check ",
      "of what is printed on standard output"},
     {"health-file", OPTION_HEALTH_FILE, "FILE", " run resume ",
      "touch FILE each second, as WINDROW_HEALTH_FILE"},
@@ -364,19 +364,33 @@ static bool take_all(const struct command *command, int argc, char **argv,
     return true;
 }
 
+/* As many as the command's argument has words; those in brackets may be
+ * absent, and one with dots may be there again and again. */
+static bool check_arguments(const struct command *command,
+                            const struct options *options, int *ret_status)
+{
+    const char *word = command->argument ? command->argument : "";
+    int n = 0;
+    bool more = false;
+    for (; *word; word += strcspn(word, " "), word += strspn(word, " ")) {
+        more = strstr(word, "...");
+        if (n++ >= options->n_arguments && *word != '[')
+            return bad_usage(command, ret_status, "what is missing", word);
+    }
+    if (options->n_arguments > n && !more)
+        return bad_usage(command, ret_status, "unexpected argument",
+                         options->arguments[n]);
+    return true;
+}
+
 bool options_parse(const struct command *command, int argc, char **argv,
                    struct options *ret, int *ret_status)
 {
     *ret = (struct options){.scale = SCALE_AUTO, .scale_most = SCALE_AUTO};
     if (!take_all(command, argc, argv, ret, ret_status))
         return false;
-    if (optind < argc && command->argument)
-        ret->argument = argv[optind++];
-    if (optind < argc)
-        return bad_usage(command, ret_status, "unexpected argument",
-                         argv[optind]);
-    if (command->argument && command->argument[0] != '[' && !ret->argument)
-        return bad_usage(command, ret_status, "what is missing",
-                         command->argument);
-    return true;
+    ret->arguments = argv + optind;
+    ret->n_arguments = argc - optind;
+    ret->argument = optind < argc ? argv[optind] : NULL;
+    return check_arguments(command, ret, ret_status);
 }

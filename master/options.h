@@ -34,7 +34,9 @@ enum progress_mode {
 };
 
 struct options {
-    const char *argument; /* the pipeline or the run; NULL: none given */
+    const char *argument;   /* the pipeline or the run; NULL: none given */
+    char *const *arguments; /* all of them; `argument` is the first */
+    int n_arguments;
     const char *store;
     const char *health_file;
     const char *env_files[ENV_FILES_MAX];
@@ -61,8 +63,9 @@ struct options {
 
 struct command {
     const char *name;
-    const char *argument; /* "PIPELINE", "RUN"; NULL: none; in brackets: may be
-                             left out */
+    const char *argument; /* "PIPELINE", "PIPELINE KEY"; NULL: none; in
+                             brackets: may be left out; with dots: as many as
+                             there are */
     const char *summary;  /* one line */
     const char *text;     /* more, for its --help */
     int (*run)(const struct options *options); /* exit status */

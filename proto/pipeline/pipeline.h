@@ -200,13 +200,20 @@ struct pipeline {
     struct worker *workers;
     size_t n_workers;
     struct arena arena;
-    const char **notes; /* what was accepted but ignored, for the user */
+    struct pipeline_note
+        *notes; /* what was accepted but ignored, for the user */
     size_t n_notes;
 };
 
-struct complaint {
+struct pipeline_note {
     int line;   /* from 1 */
     int column; /* from 1 */
+    const char *text;
+};
+
+struct complaint {
+    int line;
+    int column;
     char *text;
 };
 

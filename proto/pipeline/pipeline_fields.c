@@ -67,7 +67,7 @@ static const char *const type_names[] = {[FIELD_NUMBER] = "number",
     {                                                                          \
         {.name = "at", .required = 1, .shape = place, .help = where},          \
             {.name = "default",                                                \
-             .shape = {.kind = SHAPE_TEXT},                                    \
+             .shape = {.kind = SHAPE_TEXT, .any_scalar = true},                \
              .help = "what is stored where it is absent"},                     \
             {.name = "required",                                               \
              .shape = {.kind = SHAPE_BOOLEAN},                                 \

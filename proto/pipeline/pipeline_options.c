@@ -121,14 +121,23 @@ static void read_robots(struct loader *loader, struct worker *worker,
 #define BYTES(least, most) SHAPE_OF_NUMBER(SHAPE_BYTES, least, most)
 #define INTEGER(least, most) SHAPE_OF_NUMBER(SHAPE_INTEGER, least, most)
 #define LIST(most, entry) SHAPE_OF_MANY(SHAPE_LIST, 0, most, entry)
-#define MAP(least, most, entry) SHAPE_OF_MANY(SHAPE_MAP, least, most, entry)
+#define MAP(from, to, of, names)                                               \
+    {                                                                          \
+        .kind = SHAPE_MAP, .least = (from), .most = (to), .entry = (of),       \
+        .keys = (names)                                                        \
+    }
+#define FIELDS(of) MAP(1, PIPELINE_FIELDS_MAX, of, "^(?!fetched_at$)" NAMES)
+#define COLUMNS MAP(1, PIPELINE_FIELDS_MAX, &shape_text, "^(?![Ii][Dd]$)" NAMES)
+#define NAMES "[^\\u0000-,/:-@\\[-\\^`{-\\u007f]{1,63}$"
 #define BOOLEAN                                                                \
     {                                                                          \
         .kind = SHAPE_BOOLEAN                                                  \
     }
 
-static const struct shape any_text = {.kind = SHAPE_TEXT};
+static const struct shape any_text = {.kind = SHAPE_TEXT, .any_scalar = true};
 static const struct shape unlimited = SHAPE_OF_PATTERN("^unlimited$");
+/* A header that looks like a number is quoted. */
+static const struct shape header = {.kind = SHAPE_TEXT, .least = 1};
 #define IN_FLIGHT                                                              \
     {                                                                          \
         SHAPE_INTEGER, .least = 1, .most = PIPELINE_IN_FLIGHT_MAX,             \
@@ -137,8 +146,10 @@ static const struct shape unlimited = SHAPE_OF_PATTERN("^unlimited$");
 #define COLUMN                                                                 \
     {                                                                          \
         SHAPE_INTEGER, .least = 1, .most = PIPELINE_COLUMN_NUMBER_MAX,         \
-                       .or = &shape_text                                       \
+                       .or = &header                                           \
     }
+#define KEY_AS_HOST "^[Hh][Tt][Tt][Pp][Ss]?://[{](key|symbol)[}]"
+#define TOKEN "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$" /* RFC 9110, 5.6.2 */
 #define RATE_PATTERN "^([0-9]+\\.?[0-9]*|\\.[0-9]+)/[smh]$|^unlimited$"
 /* name or schema.name */
 #define TABLE_PATTERN                                                          \
@@ -168,8 +179,8 @@ static const struct option {
     {{"column", OF(CLASS_FILE), 0, TEXT, NULL,
       "the file is CSV with a header line; its column of this name"},
      .read = read_column},
-    {{"columns", OF_STORE, OF_STORE, MAP(1, PIPELINE_FIELDS_MAX, &shape_text),
-      NULL, "pairs of column and source: key, fetched_at, or a field"},
+    {{"columns", OF_STORE, OF_STORE, COLUMNS, NULL,
+      "pairs of column and source: key, fetched_at, or a field"},
      .read = read_columns},
     {{"connect_timeout", OF_WEB, 0,
       DURATION(10 * USEC_PER_MSEC, 300 * USEC_PER_SEC), "5s",
@@ -183,15 +194,15 @@ static const struct option {
       "refuse loopback, link-local and private addresses"},
      .at = AT(request.deny_private)},
     {{"fields", OF(CLASS_HTTP_JSON), OF(CLASS_HTTP_JSON),
-      MAP(1, PIPELINE_FIELDS_MAX, &json_field_shape), NULL,
+      FIELDS(&json_field_shape), NULL,
       "what is taken out of each answer: JSON Pointers"},
      .read = read_fields},
     {{"fields", OF(CLASS_HTTP_HTML), OF(CLASS_HTTP_HTML),
-      MAP(1, PIPELINE_FIELDS_MAX, &html_field_shape), NULL,
+      FIELDS(&html_field_shape), NULL,
       "what is taken out of each answer: XPaths"},
      .read = read_fields},
-    {{"headers", OF_WEB, 0, MAP(0, PIPELINE_HEADERS_MAX, &shape_text), NULL,
-      "other headers that are sent"},
+    {{"headers", OF_WEB, 0, MAP(0, PIPELINE_HEADERS_MAX, &shape_text, TOKEN),
+      NULL, "other headers that are sent"},
      .read = read_headers},
     {{"hold", OF_WEB, 0, DURATION(USEC_PER_MSEC, RETRY_AFTER_MAX), "5s",
       "first hold-back of a host that refuses without Retry-After"},
@@ -199,8 +210,9 @@ static const struct option {
     {{"key", OF_LIST, 0, POINTER, "\"\"",
       "where the key is in each element; empty: the element itself"},
      .read = read_key},
-    {{"key_replace", OF_FETCHERS, 0, MAP(0, PIPELINE_REPLACES_MAX, &any_text),
-      NULL, "POSIX extended expressions, and what replaces a match in the URL"},
+    {{"key_replace", OF_FETCHERS, 0,
+      MAP(0, PIPELINE_REPLACES_MAX, &any_text, NULL), NULL,
+      "POSIX extended expressions, and what replaces a match in the URL"},
      .read = read_key_replace},
     {{"list", OF_LIST, 0, POINTER, "\"\"",
       "the array; empty: the document itself"},
@@ -241,7 +253,8 @@ static const struct option {
     {{"timeout", OF_WEB, 0, DURATION(10 * USEC_PER_MSEC, 3600 * USEC_PER_SEC),
       "30s", "of one transfer, all in all"},
      .at = AT(request.timeout)},
-    {{"url", OF_FETCHERS, OF_FETCHERS, SHAPE_OF_PATTERN("[{](key|symbol)[}]"),
+    {{"url", OF_FETCHERS, OF_FETCHERS,
+      SHAPE_OF_PATTERN(SHAPE_URL_PATTERN ".*[{](key|symbol)[}]|" KEY_AS_HOST),
       NULL, "a template with {key}"},
      .read = read_url},
     {{"user_agent", OF_WEB, 0, TEXT, "\"" REQUEST_USER_AGENT "\"",

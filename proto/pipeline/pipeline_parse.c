@@ -265,9 +265,12 @@ static void note_instances(struct loader *loader, const struct worker *worker,
     const struct yaml_node *instances = yaml_get(node, "instances");
 
     if (instances)
-        loader->pipeline->notes[loader->pipeline->n_notes++] = load_printf(
-            loader, "line %d: instances of %s counted threads; it is ignored",
-            instances->line, worker->name);
+        loader->pipeline->notes[loader->pipeline->n_notes++] =
+            (struct pipeline_note){
+                instances->line, instances->column,
+                load_printf(loader,
+                            "instances of %s counted threads; it is ignored",
+                            worker->name)};
 }
 
 /* Class, options, and all that depends on the class. */

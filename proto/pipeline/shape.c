@@ -5,10 +5,11 @@
 #define VERSION_TEXT_OF_IT(number) #number
 
 const struct shape shape_text = SHAPE_OF_TEXT;
-const struct shape shape_name = SHAPE_OF_PATTERN(SHAPE_NAME_PATTERN);
-const struct shape shape_url = SHAPE_OF_PATTERN(SHAPE_URL_PATTERN);
-const struct shape shape_key =
-    SHAPE_OF_PATTERN("^[^\\u0000-\\u001f\\u007f]{1,512}$");
+static const struct shape url = SHAPE_OF_PATTERN(SHAPE_URL_PATTERN);
+static const struct shape key = {.kind = SHAPE_TEXT,
+                                 .pattern =
+                                     "^[^\\u0000-\\u001f\\u007f]{1,512}$",
+                                 .any_scalar = true};
 
 static const char *const versions[] = {VERSION_TEXT_OF(PIPELINE_VERSION), NULL};
 
@@ -29,14 +30,13 @@ static const struct shape worker = SHAPE_OF_MEMBERS(shape_of_worker);
     }
 #define NAMED(what)                                                            \
     {                                                                          \
-        .name = "name", .required = 1,                                         \
-        .shape = SHAPE_OF_PATTERN(SHAPE_NAME_PATTERN), .help = (what)          \
+        .name = "name", .required = 1, .shape = SHAPE_OF_NAME, .help = (what)  \
     }
 
 const struct member shape_of_file[] = {
     OF_PEOPLE,
     {.name = "name",
-     .shape = SHAPE_OF_PATTERN(SHAPE_NAME_PATTERN),
+     .shape = SHAPE_OF_NAME,
      .help = "the pipeline's name in `windrow runs` (default: its file's)"},
     NOTE,
     {.name = "queues",
@@ -148,7 +148,7 @@ bool shape_of_input_values(enum worker_class class, struct shape *ret,
     case CLASS_JSON_LIST:
     case CLASS_VALUES:
         shape.most = PIPELINE_INPUT_VALUES_MAX;
-        shape.entry = class == CLASS_VALUES ? &shape_key : &shape_url;
+        shape.entry = class == CLASS_VALUES ? &key : &url;
         break;
     case CLASS_FILE:
         break;

@@ -34,6 +34,8 @@ struct shape {
     int64_t least, most;
     const char *pattern; /* ECMA 262; NULL: none. It may allow more than the
                             parser does */
+    const char *keys;    /* of SHAPE_MAP: a pattern for its names; NULL: any */
+    bool any_scalar;     /* of SHAPE_TEXT: 12 and true will do as well */
     const char *const *choices;   /* NULL ends them */
     const struct member *members; /* one without a name ends them */
     const struct shape *entry;
@@ -52,11 +54,15 @@ struct member {
 /* For the tables. */
 #define SHAPE_OF_TEXT                                                          \
     {                                                                          \
-        .kind = SHAPE_TEXT, .least = 1                                         \
+        .kind = SHAPE_TEXT, .least = 1, .any_scalar = true                     \
     }
 #define SHAPE_OF_PATTERN(text)                                                 \
     {                                                                          \
         .kind = SHAPE_TEXT, .pattern = (text)                                  \
+    }
+#define SHAPE_OF_NAME                                                          \
+    {                                                                          \
+        .kind = SHAPE_TEXT, .pattern = SHAPE_NAME_PATTERN, .any_scalar = true  \
     }
 #define SHAPE_OF_NUMBER(of_kind, from, to)                                     \
     {                                                                          \
@@ -84,9 +90,6 @@ struct member {
 #define SHAPE_URL_PATTERN "^[Hh][Tt][Tt][Pp][Ss]?://[^/?#]"
 
 extern const struct shape shape_text; /* SHAPE_OF_TEXT */
-extern const struct shape shape_name;
-extern const struct shape shape_url;
-extern const struct shape shape_key; /* of the web's things */
 
 /* A worker's options: number `i`, NULL beyond the last. An option whose shape
  * depends on the class is there several times. */

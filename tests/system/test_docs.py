@@ -25,8 +25,8 @@ from network import free_place
 
 PAGES = [SOURCE / "README.md", SOURCE / "CONTRIBUTING.md",
          SOURCE / "CHANGELOG.md", *sorted((SOURCE / "docs").rglob("*.md"))]
-MANUALS = {"windrow.1": ("windrow", ["run", "resume", "scale", "check", "runs",
-                                     "failures", "healthy", "keygen",
+MANUALS = {"windrow.1": ("windrow", ["run", "resume", "scale", "check", "schema",
+                                     "runs", "failures", "healthy", "keygen",
                                      "settings"]),
            "windrow-node.1": ("windrow-node", []),
            "windrow-origin.1": ("windrow-origin", [])}

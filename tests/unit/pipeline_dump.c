@@ -134,5 +134,6 @@ void pipeline_dump(const struct pipeline *p, struct buffer *out)
     for (size_t i = 0; i < p->n_workers; i++)
         dump_worker(p, &p->workers[i], out);
     for (size_t i = 0; i < p->n_notes; i++)
-        buffer_printf(out, "note: %s\n", p->notes[i]);
+        buffer_printf(out, "note: line %d: %s\n", p->notes[i].line,
+                      p->notes[i].text);
 }

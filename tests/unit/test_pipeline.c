@@ -17,6 +17,7 @@
 #include <cmocka.h>
 
 #include "alloc_sweep.h"
+#include "pipeline/loader.h"
 #include "pipeline_dump.h"
 
 #define CASES WINDROW_SOURCE "/tests/cases/pipeline"
@@ -130,6 +131,83 @@ static void test_no_memory_at_any_point(void **state)
     }
 }
 
+/* Shows a pipeline that has, besides others, the worker `w`. */
+static void show_with(const char *w, struct buffer *shown)
+{
+    struct settings *settings = settings_new();
+    struct complaints complaints = {.n = 0};
+    struct pipeline *pipeline = NULL;
+    struct buffer text = BUFFER_EMPTY;
+    struct error err = ERROR_NONE;
+
+    buffer_printf(
+        &text,
+        "version: 1\n"
+        "queues: [{name: a}, {name: b}]\n"
+        "workers:\n"
+        "  - {name: s, class: values, input_values: [k], output_queues: [a]}\n"
+        "  - {name: f, class: http_json, input_queue: a, output_queues: [b],\n"
+        "     options: {url: 'http://h/{key}', fields: {x: /x}}}\n"
+        "  - {name: t, class: store, input_queue: b,\n"
+        "     options: {table: t, columns: {k: key}}}\n"
+        "  - {name: w, %s}}\n",
+        w);
+    assert_non_null(settings);
+    assert_int_equal(pipeline_load(buffer_slice(&text), "p.yaml", settings,
+                                   &complaints, &pipeline, &err),
+                     0);
+    pipeline_dump(pipeline, shown);
+    pipeline_free(&pipeline);
+    settings_free(&settings);
+    buffer_free(&text);
+}
+
+/* What the tables call an option's default is what it is without it. */
+static void test_defaults_are_those_of_the_tables(void **state)
+{
+    static const struct {
+        enum worker_class class;
+        const char *text;
+    } workers[] = {
+        {CLASS_HTTP_JSON, "class: http_json, input_queue: a, output_queues: "
+                          "[b], options: {url: 'http://h/{key}', "
+                          "fields: {x: /x}, rate: unlimited"},
+        {CLASS_HTTP_HTML, "class: http_html, input_queue: a, output_queues: "
+                          "[b], options: {url: 'http://h/{key}', "
+                          "fields: {x: //x}, rate: unlimited"},
+        {CLASS_HTML_TABLE, "class: html_table, output_queues: [a], "
+                           "input_values: ['http://h'], options: {column: x, "
+                           "rate: unlimited"},
+        {CLASS_JSON_LIST, "class: json_list, output_queues: [a], "
+                          "input_values: ['http://h'], options: {"
+                          "rate: unlimited"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof workers / sizeof *workers; i++) {
+        struct buffer without = BUFFER_EMPTY, with = BUFFER_EMPTY,
+                      worker = BUFFER_EMPTY;
+        const struct member *option;
+        size_t n = 0;
+        buffer_append_text(&worker, workers[i].text);
+        show_with(buffer_text(&worker), &without);
+        for (size_t o = 0; (option = shape_option(o)); o++)
+            if (option->classes & 1u << workers[i].class && option->fallback &&
+                strcmp(option->name, "rate") != 0 && ++n)
+                buffer_printf(&worker, ", %s: %s", option->name,
+                              option->fallback);
+        buffer_append_text(&worker, ", retry: {");
+        for (option = retry_members; option->name; option++)
+            buffer_printf(&worker, "%s: %s, ", option->name, option->fallback);
+        buffer_append_text(&worker, "}");
+        show_with(buffer_text(&worker), &with);
+        assert_true(n > 8);
+        assert_string_equal(buffer_text(&with), buffer_text(&without));
+        buffer_free(&without);
+        buffer_free(&with);
+        buffer_free(&worker);
+    }
+}
+
 /* A pipeline of one key, one fetcher and two stores, as the file at `path`. */
 static struct pipeline *load_small(const char *path)
 {
@@ -232,6 +310,7 @@ int main(void)
 {
     static const struct CMUnitTest others[] = {
         cmocka_unit_test(test_no_memory_at_any_point),
+        cmocka_unit_test(test_defaults_are_those_of_the_tables),
         cmocka_unit_test(test_consumers_take_turns),
         cmocka_unit_test(test_worker_field),
         cmocka_unit_test(test_folder_and_name),
