@@ -21,6 +21,7 @@
 #include "processes.h"
 #include "scaling.h"
 #include "sockets.h"
+#include "status.h"
 #include "wire/message.h"
 
 #define PROGRESS_INTERVAL (250 * USEC_PER_MSEC)
@@ -47,9 +48,14 @@ struct cluster {
     struct arena message_arena;
     usec_t lease, batch_time, close_after, database_wait, node_lease, heartbeat;
     int64_t open_and_ended; /* keys, as the ledger last said */
+    struct status *status;
     bool over;
     struct cluster_result *result;
 };
+
+static const char *const end_names[] = {[CLUSTER_FINISHED] = "finished",
+                                        [CLUSTER_PAUSED] = "paused",
+                                        [CLUSTER_GAVE_UP] = "gave_up"};
 
 /* ---- in: events for the core ---- */
 
@@ -119,6 +125,8 @@ static void on_report(void *context, struct slice data)
         take_last_words(cluster, &message);
     else
         tell_core(cluster, &event);
+    if (message.type == MESSAGE_HEARTBEAT)
+        status_take_times(cluster->status, &message);
     if (message.type == MESSAGE_REPORT &&
         message.report.outcome == REPORT_CLOSED)
         processes_worked(cluster->processes, message.node);
@@ -159,12 +167,28 @@ static void follow_work(struct cluster *cluster)
         scale_to(cluster, wanted);
 }
 
+static void tell_status(struct cluster *cluster, int64_t open)
+{
+    bool draining = master_core_view(cluster->core).draining;
+    const struct status_moment moment = {
+        .state = cluster->over ? end_names[cluster->result->end]
+                 : draining    ? "pausing"
+                               : "running",
+        .over = cluster->over,
+        .open_keys = open,
+        .nodes_wanted = processes_wanted(cluster->processes)};
+    struct slice text = status_tell(cluster->status, cluster->core, &moment);
+    if (text.len)
+        sockets_publish(cluster->sockets, text);
+}
+
 static void show_progress(struct cluster *cluster)
 {
     struct master_view view = master_core_view(cluster->core);
     int64_t open = cluster->open_and_ended - view.stored - view.failed;
     if (open < view.open_keys)
         open = view.open_keys;
+    tell_status(cluster, open);
     cluster->options->on_progress(cluster->options->context, cluster->core,
                                   open, processes_wanted(cluster->processes));
 }
@@ -445,7 +469,16 @@ static int open_core(struct cluster *cluster, struct error *err)
     cluster->calls = ledger_calls_new(
         cluster->base, options->ledger, options->run, options->epoch,
         cluster->lease, cluster->database_wait, &callbacks);
-    if (!cluster->core || !cluster->calls)
+    const struct status_run run = {
+        .pipeline = options->pipeline,
+        .ledger_id = ledger_id(options->ledger),
+        .run = options->run,
+        .epoch = options->epoch,
+        .stored_before = options->stored_before,
+        .failed_before = options->failed_before,
+    };
+    cluster->status = status_new(&run);
+    if (!cluster->core || !cluster->calls || !cluster->status)
         return error_set(err, ERR_MEMORY, "no memory for the master");
     return 0;
 }
@@ -518,6 +551,7 @@ static void close_cluster(struct cluster *cluster)
     if (cluster->base)
         event_base_free(cluster->base);
     arena_free(&cluster->message_arena);
+    status_free(&cluster->status);
     free(cluster->settings);
 }
 

@@ -27,7 +27,8 @@ struct cluster_options {
     int n_nodes;                 /* local nodes to start */
     int nodes_least, nodes_most; /* local nodes, as the work wants them */
     int nodes_told;              /* what ledger_run_scale() had said before */
-    int batch_keys;              /* 0: by the number of keys and nodes */
+    int64_t stored_before, failed_before; /* keys, before this master's time */
+    int batch_keys; /* 0: by the number of keys and nodes */
     const char *const *env_files;
     size_t n_env_files;
     bool log_json;

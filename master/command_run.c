@@ -134,6 +134,8 @@ static int work(struct run *run)
         .nodes_least = run->nodes_least,
         .nodes_most = run->nodes_most,
         .nodes_told = run->before.nodes_wanted,
+        .stored_before = run->before.stored,
+        .failed_before = run->before.failed,
         .batch_keys = context->options->batch,
         .env_files = context->env_files,
         .n_env_files = context->n_env_files,

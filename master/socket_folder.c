@@ -39,39 +39,58 @@ void socket_folder_remove(const char *folder)
     rmdir(folder);
 }
 
-/* The process that "windrow-PID-XXXXXX" is named after, if it is gone. */
-static bool is_left_behind(const char *name)
+enum owner { NOT_OURS, GONE, ALIVE };
+
+/* Of the process that ".../windrow-PID-XXXXXX" is named after. */
+static enum owner owner_of(const char *path)
 {
     char *end;
+    struct stat status;
+    const char *name = strrchr(path, '/') + 1;
     if (strncmp(name, PREFIX, strlen(PREFIX)))
-        return false;
+        return NOT_OURS;
     long pid = strtol(name + strlen(PREFIX), &end, 10);
-    return pid > 0 && *end == '-' && kill((pid_t)pid, 0) && errno == ESRCH;
+    if (pid <= 0 || *end != '-' || lstat(path, &status) != 0 ||
+        !S_ISDIR(status.st_mode) || status.st_uid != geteuid())
+        return NOT_OURS;
+    return kill((pid_t)pid, 0) && errno == ESRCH ? GONE : ALIVE;
 }
 
-static void sweep(const char *folder)
+/* Calls `each` for those folders of ours whose process is `wanted`. */
+static void look_through(enum owner wanted,
+                         void (*each)(void *context, const char *folder),
+                         void *context)
 {
-    DIR *entries = opendir(folder);
+    DIR *entries = opendir(parent());
     if (!entries)
         return;
     const struct dirent *entry;
-    struct stat status;
     char path[SOCKET_FOLDER_BYTES];
     while ((entry = readdir(entries))) {
-        int len = snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
-        if (len < (int)sizeof path && is_left_behind(entry->d_name) &&
-            lstat(path, &status) == 0 && S_ISDIR(status.st_mode) &&
-            status.st_uid == geteuid())
-            socket_folder_remove(path);
+        int len = snprintf(path, sizeof path, "%s/%s", parent(), entry->d_name);
+        if (len < (int)sizeof path && owner_of(path) == wanted)
+            each(context, path);
     }
     closedir(entries);
+}
+
+static void remove_left_behind(void *context, const char *folder)
+{
+    (void)context;
+    socket_folder_remove(folder);
+}
+
+void socket_folder_each(void (*each)(void *context, const char *folder),
+                        void *context)
+{
+    look_through(ALIVE, each, context);
 }
 
 int socket_folder_make(char ret[SOCKET_FOLDER_BYTES], struct error *err)
 {
     const char *folder = parent();
     char path[SOCKET_FOLDER_BYTES];
-    sweep(folder);
+    look_through(GONE, remove_left_behind, NULL);
     snprintf(path, sizeof path, "%s/" PREFIX "%d-XXXXXX", folder,
              (int)getpid());
     if (!mkdtemp(path))

@@ -9,11 +9,16 @@
 
 #include "base/error.h"
 
-#define SOCKET_FOLDER_BYTES 64 /* ZeroMQ's limit for a path is 107 */
+#define SOCKET_FOLDER_STATUS "status" /* the socket of the run's status */
+#define SOCKET_FOLDER_BYTES 64        /* ZeroMQ's limit for a path is 107 */
 
 /* Makes it, in XDG_RUNTIME_DIR or /tmp, after sweeping there. ERR_FILE. */
 MUSTCHECK
 int socket_folder_make(char ret[SOCKET_FOLDER_BYTES], struct error *err);
+
+/* Calls `each` for each folder of a living master of this user's. */
+void socket_folder_each(void (*each)(void *context, const char *folder),
+                        void *context);
 
 /* Removes it with all sockets in it; "" is ignored. */
 void socket_folder_remove(const char *folder);

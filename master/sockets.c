@@ -40,7 +40,7 @@ struct sockets {
     struct event_base *base;
     struct listen listen;
     struct wire_context *wire;
-    struct wire_socket *reports, *control;
+    struct wire_socket *reports, *control, *status;
     char folder[SOCKET_FOLDER_BYTES];
     char bound[SOCKET_ENDPOINT_BYTES]; /* tcp: the address in use */
     char place[SOCKET_ENDPOINT_BYTES];
@@ -231,6 +231,11 @@ void sockets_send(struct sockets *sockets, const struct message *message)
                   message_type_name(message->type), message->node);
 }
 
+void sockets_publish(struct sockets *sockets, struct slice status)
+{
+    wire_socket_send(sockets->status, status); /* with nobody there, dropped */
+}
+
 const char *sockets_place(const struct sockets *sockets)
 {
     return sockets->place;
@@ -244,14 +249,25 @@ static int make_sockets(struct sockets *sockets, struct error *err)
                            sockets, &sockets->reports, err) ||
            wire_socket_new(sockets->wire, sockets->base, SOCKET_PUB, NULL, NULL,
                            &sockets->control, err) ||
+           wire_socket_new(sockets->wire, sockets->base, SOCKET_PUB, NULL, NULL,
+                           &sockets->status, err) ||
            wire_socket_limit(sockets->reports, REPORT_BYTES_MAX, err);
+}
+
+/* The status is this machine's own wherever the nodes are. */
+static int bind_status(struct sockets *sockets, struct error *err)
+{
+    char endpoint[SOCKET_ENDPOINT_BYTES];
+    if (socket_folder_make(sockets->folder, err))
+        return (int)err->code;
+    snprintf(endpoint, sizeof endpoint, "ipc://%s/" SOCKET_FOLDER_STATUS,
+             sockets->folder);
+    return wire_socket_bind(sockets->status, endpoint, NULL, err);
 }
 
 static int bind_folder(struct sockets *sockets, struct error *err)
 {
     struct endpoints endpoints;
-    if (socket_folder_make(sockets->folder, err))
-        return (int)err->code;
     snprintf(sockets->place, sizeof sockets->place, "ipc://%s",
              sockets->folder);
     return endpoints_of(sockets->place, &endpoints, err) ||
@@ -292,6 +308,7 @@ int sockets_new(struct event_base *base, const struct listen *listen,
     if (!sockets->wire)
         error_set(err, ERR_SYSTEM, "no ZeroMQ context");
     if (err->code != ERR_NONE || make_sockets(sockets, err) ||
+        bind_status(sockets, err) ||
         (listen->place ? bind_ports(sockets, err)
                        : bind_folder(sockets, err))) {
         sockets_free(&sockets);
@@ -312,6 +329,7 @@ void sockets_free(struct sockets **ptr)
     }
     wire_socket_free(&sockets->control, LINGER_MS);
     wire_socket_free(&sockets->reports, 0);
+    wire_socket_free(&sockets->status, LINGER_MS);
     wire_context_free(&sockets->wire);
     socket_folder_remove(sockets->folder);
     buffer_free(&sockets->outgoing);

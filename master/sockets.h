@@ -52,4 +52,7 @@ const char *sockets_task_endpoint(struct sockets *sockets, const char *name);
  * heartbeats. */
 void sockets_send(struct sockets *sockets, const struct message *message);
 
+/* The run's status, one JSON text, to whoever listens on this machine. */
+void sockets_publish(struct sockets *sockets, struct slice status);
+
 #endif

@@ -11,6 +11,7 @@
  *   handout.c      which batch goes to which node, and second hand-outs
  *   budgets.c      shares of host budgets
  *   holds.c        hosts that want to be left alone
+ *   view.c         what people are shown
  *   check.c        the invariants of all this
  *
  * Memory may run out anywhere. Then core->memory_out is set, the event
@@ -276,6 +277,9 @@ struct master_core {
     void *fetched; /* what the effect that was fetched last points at */
 
     int64_t stored, failed;
+    struct ended {
+        int64_t stored, failed;
+    } * ended; /* the same by worker */
 };
 
 /* outbox.c: NULL, and memory_out, where there is no room. A slot takes over

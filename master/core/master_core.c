@@ -218,7 +218,9 @@ struct master_core *master_core_new(const struct master_core_config *config,
     core->key_credit = key_credit_of(config->pipeline);
     nodes_init(core);
     core->ledger_id = strdup(config->ledger_id);
-    if (!core->ledger_id || !batches_init(core) || !budgets_init(core))
+    core->ended = calloc(config->pipeline->n_workers, sizeof *core->ended);
+    if (!core->ledger_id || !core->ended || !batches_init(core) ||
+        !budgets_init(core))
         master_core_free(&core);
     return core;
 }
@@ -233,55 +235,7 @@ void master_core_free(struct master_core **core)
     budgets_fini(*core);
     holds_free(*core);
     free((*core)->ledger_id);
+    free((*core)->ended);
     free(*core);
     *core = NULL;
-}
-
-/* ---- what people see ---- */
-
-/* Those of fetchers: a list still to be read counts as none. */
-static int64_t open_keys(const struct master_core *core)
-{
-    int64_t n = 0;
-    for (struct batch *batch = core->known; batch; batch = batch->hh.next) {
-        const struct worker *worker =
-            &core->config.pipeline->workers[batch->worker];
-        if (worker_class_is_fetcher(worker->class))
-            n += (int64_t)batch->n_keys;
-    }
-    return n;
-}
-
-struct master_view master_core_view(const struct master_core *core)
-{
-    return (struct master_view){
-        .nodes_alive = core->n_alive,
-        .stored = core->stored,
-        .failed = core->failed,
-        .pending_batches = (int64_t)core->n_pending,
-        .held_batches = (int64_t)core->n_held,
-        .open_keys = open_keys(core),
-        .draining = core->phase == PHASE_DRAINING,
-    };
-}
-
-bool master_core_node(const struct master_core *core, size_t index,
-                      struct node_view *ret)
-{
-    if (index >= core->n_nodes)
-        return false;
-    const struct node *node = core->nodes[index];
-    *ret = (struct node_view){
-        .pid = node->pid,
-        .core = node->core,
-        .alive = node->state == NODE_ALIVE,
-        .store_waiting = node->store_waiting,
-        .held_batches = node->n_batches,
-        .held_keys = node->n_keys,
-        .keys_done = node->keys_done,
-        .last = node->last,
-    };
-    memcpy(ret->name, node->name, sizeof(ret->name));
-    memcpy(ret->host, node->host, sizeof(ret->host));
-    return true;
 }

@@ -166,6 +166,31 @@ struct master_view {
     bool draining;
 };
 struct master_view master_core_view(const struct master_core *core);
+
+/* The same of one worker, and its budget for each host. Batches are those at
+ * hand, of all that the ledger has. */
+struct worker_view {
+    int64_t stored, failed; /* keys of its batches, by reports */
+    int64_t pending_batches, pending_keys;
+    int64_t held_batches, held_keys;
+    double rate; /* at this moment; 0: unlimited, as in the next two */
+    double rate_ceiling;
+    int max_in_flight;
+};
+/* `ret` has room for each of the pipeline's workers. */
+void master_core_workers(const struct master_core *core,
+                         struct worker_view *ret);
+
+/* Hosts that are held back, at most `n`: how many were written. `host` lives
+ * until the next event. */
+struct hold_view {
+    int worker;
+    const char *host;
+    usec_t left;
+};
+size_t master_core_holds(const struct master_core *core, usec_t now,
+                         struct hold_view *ret, size_t n);
+
 /* Nodes ever welcomed, in that order, dead ones too; false past the last. */
 bool master_core_node(const struct master_core *core, size_t index,
                       struct node_view *ret);

@@ -66,6 +66,8 @@ static void take_closed(struct master_core *core, struct node *node,
     if (batch) { /* else it is a repetition: not counted again */
         core->stored += report->stored;
         core->failed += report->failed;
+        core->ended[batch->worker].stored += report->stored;
+        core->ended[batch->worker].failed += report->failed;
         node->keys_done += report->stored + report->failed;
         batches_closed(core, batch, node);
     }

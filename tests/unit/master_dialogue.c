@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#define NODES 40
+#define NODES 320
 #define ROWS 600
 #define WORKERS 4
 #define LEDGER "0123456789abcdef"
