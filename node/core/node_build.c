@@ -361,5 +361,6 @@ bool node_build_closing(struct node_core *core, struct batch *batch)
     closing->n_keys_done = worker_class_is_fetcher(worker->class)
                                ? batch->n[SLOT_DONE]
                                : closing->n_failures;
+    closing->n_keys_stored = (size_t)batch->stored;
     return true;
 }

@@ -72,7 +72,9 @@ struct closing {
     size_t n_failures;
     const struct closing_child *children;
     size_t n_children;
-    size_t n_keys_done; /* keys that end with this closing */
+    size_t n_keys_done;   /* keys that end with this closing */
+    size_t n_keys_stored; /* of these, the ones whose rows it stores, however
+                             many rows and tables that is */
 };
 
 enum close_outcome {

@@ -145,7 +145,6 @@ const struct closing_rows *ledger_rows_of(const struct closing *closing,
 struct slice ledger_record_value(const struct worker *worker,
                                  const struct column *column,
                                  const struct record *record);
-int64_t ledger_rows_count(const struct closing *closing);
 bool ledger_is_fetcher(const struct pipeline *pipeline, int worker);
 
 #endif

@@ -236,7 +236,7 @@ int ledger_close_bind(const struct pipeline *pipeline,
     ledger_param_int8(params, closing->run);
     ledger_param_int8(params, closing->batch);
     ledger_param_text(params, slice_of(closing->closer));
-    ledger_param_int8(params, ledger_rows_count(closing));
+    ledger_param_int8(params, (int64_t)closing->n_keys_stored);
     ledger_param_int8(params, (int64_t)closing->n_failures);
     ledger_param_int8(params, (int64_t)closing->n_keys_done);
     ledger_param_text(params, slice_of(worker->name));

@@ -242,7 +242,7 @@ static int update_batch(struct ledger_sqlite *lite,
         return rc;
     lite_text(statement, 1, slice_of(closing->closer));
     sqlite3_bind_int64(statement, 2, clock_wall());
-    sqlite3_bind_int64(statement, 3, ledger_rows_count(closing));
+    sqlite3_bind_int64(statement, 3, (int64_t)closing->n_keys_stored);
     sqlite3_bind_int64(statement, 4, (int64_t)closing->n_failures);
     sqlite3_bind_int64(statement, 5, (int64_t)closing->n_keys_done);
     sqlite3_bind_int64(statement, 6, closing->run);

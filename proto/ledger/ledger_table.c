@@ -184,14 +184,6 @@ struct slice ledger_record_value(const struct worker *worker,
     return record->fields[field];
 }
 
-int64_t ledger_rows_count(const struct closing *closing)
-{
-    size_t rows = 0;
-    for (size_t i = 0; i < closing->n_rows; i++)
-        rows += closing->rows[i].n_records;
-    return (int64_t)rows;
-}
-
 bool ledger_is_fetcher(const struct pipeline *pipeline, int worker)
 {
     CHECK(worker >= 0 && (size_t)worker < pipeline->n_workers);

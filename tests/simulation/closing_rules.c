@@ -260,12 +260,17 @@ void closing_rules_check(struct world *world, const struct ledger_batch *batch,
            slice_of(ledger_actor_failed(world, batch, &closing->failures[i])),
            WAY_FAILED);
     check_outputs(&account);
-    size_t ended = 0;
-    for (size_t i = 0; i < batch->n_keys; i++)
+    size_t ended = 0, stored = 0;
+    for (size_t i = 0; i < batch->n_keys; i++) {
         ended += account.ways[i] != WAY_ON;
+        stored += closing->n_rows && account.ways[i] == WAY_NONE;
+    }
     if (worker_class_is_fetcher(account.worker->class) &&
         closing->n_keys_done != ended)
         rule_broken(world, "batch %lld says that %zu keys end, %zu do",
                     (long long)batch->number, closing->n_keys_done, ended);
+    if (closing->n_keys_stored != stored)
+        rule_broken(world, "batch %lld says that %zu keys are stored, %zu are",
+                    (long long)batch->number, closing->n_keys_stored, stored);
     free(account.ways);
 }

@@ -478,7 +478,7 @@ static void test_run_row(void **state)
 
     struct run_row row;
     ok(ledger_run_row(f->ledger, run, &arena, &row, &err), &err);
-    assert_int_equal(row.stored, 6);
+    assert_int_equal(row.stored, 3);
     assert_int_equal(row.keys_done, 4);
     assert_int_equal(row.failed, 1);
     assert_int_equal(row.open_keys, 8);

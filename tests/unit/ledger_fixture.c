@@ -221,6 +221,7 @@ void fixture_closing(struct fixture_closing *c, int64_t run, int64_t batch,
                                   .worker = W_QUOTES,
                                   .rows = c->rows,
                                   .n_rows = 2,
-                                  .n_keys_done = n};
+                                  .n_keys_done = n,
+                                  .n_keys_stored = n};
     snprintf(c->closing.closer, sizeof c->closing.closer, "%s", closer);
 }

@@ -152,10 +152,8 @@ static void fail_key(struct ledger_model *m, const struct closing *closing,
 static void apply(struct ledger_model *m, const struct closing *closing,
                   struct close_result *result)
 {
-    size_t stored = 0;
     for (size_t r = 0; r < closing->n_rows; r++) {
         const struct closing_rows *rows = &closing->rows[r];
-        stored += rows->n_records;
         for (size_t i = 0; i < rows->n_records; i++)
             store_row(m, worker_of(m, closing),
                       &m->pipeline->workers[rows->sink_worker].sink,
@@ -169,7 +167,7 @@ static void apply(struct ledger_model *m, const struct closing *closing,
     struct model_batch *batch = &m->batches[closing->batch - 1];
     batch->open = false;
     memcpy(batch->closer, closing->closer, sizeof batch->closer);
-    batch->stored = stored;
+    batch->stored = closing->n_keys_stored;
     batch->failed = closing->n_failures;
     batch->done = closing->n_keys_done;
 }

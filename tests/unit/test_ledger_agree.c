@@ -173,6 +173,7 @@ static void draft_closing(struct draft *d, const struct ledger_model *model,
         .children = d->children,
         .n_children = n_children,
         .n_keys_done = below(10),
+        .n_keys_stored = below(10),
     };
     snprintf(d->closing.closer, sizeof d->closing.closer, "n%zu/1/%zu",
              below(3), step);
