@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#include "base/time_text.h"
 #include "extract_html.h"
 #include "extract_json.h"
 #include "extract_keyset.h"
@@ -26,6 +27,7 @@ struct extractor {
     struct extract_json *json;    /* http_json, json_list */
     struct extract_html *html;    /* http_html, html_table */
     struct extract_value *values; /* http_json: of each field */
+    char (*times)[CLOCK_TEXT_BYTES];
 };
 
 static bool is_json(const struct worker *worker)
@@ -47,7 +49,8 @@ static bool json_init(struct extractor *extractor)
         pointers[i] = worker->fields[i].at;
     extractor->json = extract_json_new(NULL, pointers, worker->n_fields);
     extractor->values = calloc(worker->n_fields + 1, sizeof *extractor->values);
-    return extractor->json && extractor->values;
+    extractor->times = calloc(worker->n_fields + 1, sizeof *extractor->times);
+    return extractor->json && extractor->values && extractor->times;
 }
 
 struct extractor *extractor_new(const struct worker *worker)
@@ -72,6 +75,7 @@ void extractor_free(struct extractor **extractor)
     extract_json_free(&(*extractor)->json);
     extract_html_free(&(*extractor)->html);
     free((*extractor)->values);
+    free((*extractor)->times);
     free(*extractor);
     *extractor = NULL;
 }
@@ -113,6 +117,22 @@ bool extract_storable(const struct field *field, struct slice text,
     return true;
 }
 
+bool extract_time(const struct field *field, struct slice text,
+                  char ret[CLOCK_TEXT_BYTES], struct extract_result *result)
+{
+    usec_t moment;
+    if (!time_text_unix(text, field->unit, &moment) &&
+        !time_text_iso(text, &moment))
+        return extract_fail(
+            result, REASON_FIELD_TYPE, "%s: \"%.*s\" is no time in %s",
+            field->at, (int)(text.len > 60 ? 60 : text.len), text.data,
+            field->unit == USEC_PER_SEC    ? "seconds, nor in ISO 8601"
+            : field->unit == USEC_PER_MSEC ? "milliseconds, nor in ISO 8601"
+                                           : "microseconds, nor in ISO 8601");
+    clock_format(moment, ret);
+    return true;
+}
+
 static bool kind_fits(const struct extract_value *value, enum field_type type)
 {
     switch (type) {
@@ -123,6 +143,8 @@ static bool kind_fits(const struct extract_value *value, enum field_type type)
                extract_text_is_integer(value->text);
     case FIELD_BOOLEAN:
         return value->kind == EXTRACT_BOOLEAN;
+    case FIELD_TIME:
+        return value->kind == EXTRACT_NUMBER || value->kind == EXTRACT_STRING;
     case FIELD_TEXT:
         return value->kind == EXTRACT_STRING || value->kind == EXTRACT_NUMBER ||
                value->kind == EXTRACT_BOOLEAN;
@@ -133,16 +155,17 @@ static bool kind_fits(const struct extract_value *value, enum field_type type)
 static const char *type_wanted(enum field_type type)
 {
     static const char *const names[] = {
-        [FIELD_NUMBER] = "a number",
-        [FIELD_INTEGER] = "an integer",
-        [FIELD_TEXT] = "text",
-        [FIELD_BOOLEAN] = "a boolean",
+        [FIELD_NUMBER] = "a number", [FIELD_INTEGER] = "an integer",
+        [FIELD_TEXT] = "text",       [FIELD_BOOLEAN] = "a boolean",
+        [FIELD_TIME] = "a time",
     };
     return names[type];
 }
 
+/* `time` is room for a time. */
 static bool json_field(const struct field *field,
-                       const struct extract_value *value, struct slice *ret,
+                       const struct extract_value *value,
+                       char time[CLOCK_TEXT_BYTES], struct slice *ret,
                        struct extract_result *result)
 {
     if (value->kind == EXTRACT_ABSENT)
@@ -154,7 +177,10 @@ static bool json_field(const struct field *field,
             result, REASON_FIELD_TYPE, "%s: %s where %s is wanted", field->at,
             extract_kind_name(value->kind), type_wanted(field->type));
     *ret = value->text;
-    return extract_storable(field, value->text, result);
+    if (field->type != FIELD_TIME)
+        return extract_storable(field, value->text, result);
+    *ret = (struct slice){time, CLOCK_TEXT_BYTES - 1};
+    return extract_time(field, value->text, time, result);
 }
 
 static bool json_failed(const char *why, struct extract_result *result)
@@ -174,7 +200,7 @@ static bool json_fields(struct extractor *extractor, struct slice body,
         return json_failed(why, result);
     for (size_t i = 0; i < worker->n_fields; i++)
         if (!json_field(&worker->fields[i], &extractor->values[i],
-                        &ret_fields[i], result))
+                        extractor->times[i], &ret_fields[i], result))
             return false;
     return true;
 }

@@ -179,6 +179,7 @@ static bool has_type(enum field_type type, struct slice text)
     case FIELD_BOOLEAN:
         return slice_equal(text, slice_of("true")) ||
                slice_equal(text, slice_of("false"));
+    case FIELD_TIME: /* see html_value() */
     case FIELD_TEXT:
         return true;
     }
@@ -200,8 +201,14 @@ static bool html_value(struct extract_html *html, const struct field *field,
         return extract_fail(result, REASON_FIELD_TYPE,
                             "%s: \"%.*s\" is of another type", field->at,
                             (int)(len > 60 ? 60 : len), text);
-    ret->data = arena_copy(&html->values, text, len);
-    ret->len = len;
+    char time[CLOCK_TEXT_BYTES];
+    if (field->type == FIELD_TIME) {
+        if (!extract_time(field, value, time, result))
+            return false;
+        value = (struct slice){time, sizeof time - 1};
+    }
+    ret->data = arena_copy(&html->values, value.data, value.len);
+    ret->len = value.len;
     return ret->data || extract_fail(result, REASON_INTERNAL, "out of memory");
 }
 

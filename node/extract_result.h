@@ -23,4 +23,9 @@ bool extract_instead(const struct field *field, enum reason reason,
 bool extract_storable(const struct field *field, struct slice text,
                       struct extract_result *result);
 
+/* The moment that `text` is, in the field's unit or in ISO 8601, as
+ * clock_format() writes it. */
+bool extract_time(const struct field *field, struct slice text,
+                  char ret[CLOCK_TEXT_BYTES], struct extract_result *result);
+
 #endif

@@ -37,8 +37,11 @@ void clock_format(usec_t wall, char text[CLOCK_TEXT_BYTES])
         seconds--;
     }
     struct tm utc;
-    char date[20];
     CHECK(gmtime_r(&seconds, &utc));
-    CHECK(strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &utc) == 19);
-    snprintf(text, CLOCK_TEXT_BYTES, "%s.%06dZ", date, micros);
+    /* Not strftime(): its %Y writes the year 1 as "1". */
+    int n =
+        snprintf(text, CLOCK_TEXT_BYTES, "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ",
+                 utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday, utc.tm_hour,
+                 utc.tm_min, utc.tm_sec, micros);
+    CHECK(n == CLOCK_TEXT_BYTES - 1);
 }

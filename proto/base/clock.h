@@ -27,7 +27,7 @@ usec_t clock_wall(void);
 /* CPU time of the calling process, all threads. */
 usec_t clock_process_cpu(void);
 
-/* "2026-11-22T18:17:49.123456Z" and its NUL. */
+/* "2026-11-22T18:17:49.123456Z" and its NUL; years 1 to 9999. */
 #define CLOCK_TEXT_BYTES 28
 void clock_format(usec_t wall, char text[CLOCK_TEXT_BYTES]);
 

@@ -33,6 +33,7 @@ static const char *const casts[KIND_COUNT] = {
     [KIND_NUMBER] = "::numeric",
     [KIND_INTEGER] = "::numeric",
     [KIND_BOOLEAN] = "::boolean",
+    [KIND_TIME] = "::timestamptz",
 };
 
 /*
@@ -95,8 +96,8 @@ static void sink_sql(struct buffer *sql, const struct worker *store, int first)
     buffer_append_text(sql, ") SELECT ");
     for (size_t i = 0; i < sink->n_columns; i++) {
         const struct column *column = &sink->columns[i];
-        const char *cast =
-            column->is_text ? NULL : casts[ledger_column_kind(column)];
+        enum column_kind kind = ledger_column_kind(column);
+        const char *cast = column->is_text ? NULL : casts[kind];
         buffer_printf(sql, "%su.c%zu%s", i == 0 ? "" : ", ", i,
                       cast ? cast : "");
     }

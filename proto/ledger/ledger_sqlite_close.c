@@ -160,7 +160,7 @@ static int bind_value(sqlite3_stmt *statement, int index,
                       const struct record *record, struct error *err)
 {
     enum column_kind kind = ledger_column_kind(column);
-    if (kind == KIND_TIME) {
+    if (column->source == COLUMN_FETCHED_AT) {
         char text[CLOCK_TEXT_BYTES];
         clock_format(record->fetched_at, text);
         sqlite3_bind_text(statement, index, text, -1, SQLITE_TRANSIENT);

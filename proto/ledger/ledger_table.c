@@ -20,6 +20,8 @@ enum column_kind ledger_column_kind(const struct column *column)
         return KIND_INTEGER;
     case FIELD_BOOLEAN:
         return KIND_BOOLEAN;
+    case FIELD_TIME:
+        return KIND_TIME;
     case FIELD_TEXT:
         break;
     }

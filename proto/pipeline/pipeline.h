@@ -111,12 +111,14 @@ enum field_type {
     FIELD_INTEGER, /* a number without fraction or exponent */
     FIELD_TEXT,
     FIELD_BOOLEAN,
+    FIELD_TIME, /* a moment; from here on as clock_format() writes it */
 };
 
 struct field {
     const char *name;
     const char *at; /* JSON Pointer (RFC 6901), or XPath for http_html */
     enum field_type type;
+    usec_t unit;               /* FIELD_TIME: of numbers; default a second */
     bool required;             /* default true */
     const char *default_value; /* NULL: none (then SQL NULL when absent) */
 };

@@ -4,6 +4,7 @@
 #include <libxml/xpath.h>
 #include <libxml/xpathInternals.h>
 
+#include "base/time_text.h"
 #include "pipeline/loader.h"
 
 /* RFC 6901, 3: "" or "/"-led parts in which "~" is followed by 0 or 1. */
@@ -56,11 +57,12 @@ bool check_xpath(struct loader *loader, const struct yaml_node *at,
     return compiled;
 }
 
-static const char *const type_names[] = {[FIELD_NUMBER] = "number",
-                                         [FIELD_INTEGER] = "integer",
-                                         [FIELD_TEXT] = "text",
-                                         [FIELD_BOOLEAN] = "boolean",
-                                         NULL};
+static const char *const type_names[] = {
+    [FIELD_NUMBER] = "number", [FIELD_INTEGER] = "integer",
+    [FIELD_TEXT] = "text",     [FIELD_BOOLEAN] = "boolean",
+    [FIELD_TIME] = "time",     NULL};
+static const char *const unit_names[] = {"seconds", "milliseconds",
+                                         "microseconds", NULL};
 
 /* A field is where it is found, or a map. */
 #define FIELD_MEMBERS(place, where)                                            \
@@ -77,6 +79,10 @@ static const char *const type_names[] = {[FIELD_NUMBER] = "number",
              .shape = SHAPE_OF_CHOICE(type_names),                             \
              .fallback = "number",                                             \
              .help = "what it must be"},                                       \
+            {.name = "unit",                                                   \
+             .shape = SHAPE_OF_CHOICE(unit_names),                             \
+             .fallback = "seconds",                                            \
+             .help = "of a time that is a number, since 1970"},                \
             {0},                                                               \
     }
 
@@ -97,15 +103,50 @@ static bool parse_type(struct loader *loader, const struct yaml_node *node,
 {
     const char *name = load_text(loader, node, "type");
 
-    for (int i = 0; name && i <= FIELD_BOOLEAN; i++)
+    for (int i = 0; name && i <= FIELD_TIME; i++)
         if (!strcmp(type_names[i], name)) {
             *ret = (enum field_type)i;
             return true;
         }
     if (name)
         complain_unknown(loader, node, "type", NULL, name, type_names,
-                         FIELD_BOOLEAN + 1);
+                         FIELD_TIME + 1);
     return false;
+}
+
+/* How many microseconds one of a time's numbers stands for. */
+static void parse_unit(struct loader *loader, struct field *field,
+                       const struct yaml_node *node)
+{
+    static const usec_t units[] = {USEC_PER_SEC, USEC_PER_MSEC, 1};
+    const char *name = load_text(loader, node, "unit");
+
+    if (!name)
+        return;
+    if (field->type != FIELD_TIME) {
+        complain(loader, node->key, "only a field of type time has a unit");
+        return;
+    }
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++)
+        if (!strcmp(unit_names[i], name)) {
+            field->unit = units[i];
+            return;
+        }
+    complain_unknown(loader, node, "unit", NULL, name, unit_names, 3);
+}
+
+/* A time, in the form in which it is stored; NULL: it is none. */
+static const char *time_of(struct loader *loader, const struct field *field,
+                           const char *text)
+{
+    char written[CLOCK_TEXT_BYTES];
+    usec_t moment;
+
+    if (!time_text_unix(slice_of(text), field->unit, &moment) &&
+        !time_text_iso(slice_of(text), &moment))
+        return NULL;
+    clock_format(moment, written);
+    return load_printf(loader, "%s", written);
 }
 
 static const char *skip_digits(const char *p)
@@ -154,6 +195,10 @@ static void parse_default(struct loader *loader, struct field *field,
     case FIELD_BOOLEAN:
         good = !strcmp(text, "true") || !strcmp(text, "false");
         break;
+    case FIELD_TIME:
+        text = time_of(loader, field, text);
+        good = text || loader->out_of_memory;
+        break;
     case FIELD_TEXT:
         break;
     }
@@ -161,7 +206,7 @@ static void parse_default(struct loader *loader, struct field *field,
         field->default_value = text;
     else
         complain(loader, node, "default '%s' is not of the field's type",
-                 shown(text).text);
+                 shown(node->text).text);
 }
 
 /* Where the field is: a pointer or an XPath, by the worker's class. */
@@ -183,7 +228,7 @@ static void parse_at(struct loader *loader, const struct worker *worker,
         check_xpath(loader, node, at);
 }
 
-/* {at, type, required, default} */
+/* {at, type, unit, required, default} */
 static void parse_field_map(struct loader *loader, const struct worker *worker,
                             struct field *field, const struct yaml_node *node)
 {
@@ -191,6 +236,7 @@ static void parse_field_map(struct loader *loader, const struct worker *worker,
     const struct yaml_node *type = yaml_get(node, "type");
     const struct yaml_node *required = yaml_get(node, "required");
     const struct yaml_node *fallback = yaml_get(node, "default");
+    const struct yaml_node *unit = yaml_get(node, "unit");
 
     load_check_keys(loader, node, "a field", json_field_members);
     if (at)
@@ -200,6 +246,8 @@ static void parse_field_map(struct loader *loader, const struct worker *worker,
                  worker->class == CLASS_HTTP_JSON ? "JSON Pointer" : "XPath");
     if (type && !parse_type(loader, type, &field->type))
         return;
+    if (unit)
+        parse_unit(loader, field, unit);
     if (fallback) {
         parse_default(loader, field, fallback);
         field->required = false;
@@ -222,7 +270,8 @@ void read_fields(struct loader *loader, struct worker *worker,
         return;
     for (const struct yaml_node *n = node->first; n; n = n->next) {
         struct field *field = &worker->fields[worker->n_fields++];
-        *field = (struct field){.name = n->key->text, .required = true};
+        *field = (struct field){
+            .name = n->key->text, .unit = USEC_PER_SEC, .required = true};
         if (!load_name_is_good(field->name))
             complain(loader, n->key, "'%s' is no name of a field",
                      shown(field->name).text);

@@ -48,10 +48,9 @@ static bool set_of_field(struct extract_spec *spec, const char *word,
                          char *rest)
 {
     static const char *const types[] = {
-        [FIELD_NUMBER] = "number",
-        [FIELD_INTEGER] = "integer",
-        [FIELD_TEXT] = "text",
-        [FIELD_BOOLEAN] = "boolean",
+        [FIELD_NUMBER] = "number", [FIELD_INTEGER] = "integer",
+        [FIELD_TEXT] = "text",     [FIELD_BOOLEAN] = "boolean",
+        [FIELD_TIME] = "time",
     };
     struct field *field =
         spec->worker.n_fields ? &spec->fields[spec->worker.n_fields - 1] : NULL;
@@ -59,13 +58,15 @@ static bool set_of_field(struct extract_spec *spec, const char *word,
     if (is(word, "field")) {
         char *at = strchr(rest, ' ');
         *at = '\0';
-        spec->fields[spec->worker.n_fields++] =
-            (struct field){.name = rest, .at = at + 1, .required = true};
+        spec->fields[spec->worker.n_fields++] = (struct field){
+            .name = rest, .at = at + 1, .unit = USEC_PER_SEC, .required = true};
     } else if (field && is(word, "optional")) {
         field->required = false;
+    } else if (field && is(word, "unit")) {
+        field->unit = atoll(rest);
     } else if (field && is(word, "default")) {
         field->default_value = rest;
-    } else if (field && is(word, "type") && is_in(rest, types, 4, &type)) {
+    } else if (field && is(word, "type") && is_in(rest, types, 5, &type)) {
         field->type = (enum field_type)type;
     } else {
         return false;

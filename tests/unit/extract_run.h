@@ -5,7 +5,8 @@
  *
  *     class http_json            or http_html, html_table, json_list
  *     field NAME AT              then for that field:
- *     type integer               or number (the default), text, boolean
+ *     type integer               or number (the default), text, boolean, time
+ *     unit MICROSECONDS          of a time
  *     optional                   not required
  *     default TEXT
  *     id, class_of_table, xpath, column, number   of an html_table

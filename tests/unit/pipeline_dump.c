@@ -40,7 +40,8 @@ static void dump_request(const struct request *r, struct buffer *out)
 
 static const char *type_name(enum field_type type)
 {
-    static const char *const names[] = {"number", "integer", "text", "boolean"};
+    static const char *const names[] = {"number", "integer", "text", "boolean",
+                                        "time"};
     return names[type];
 }
 
@@ -52,6 +53,8 @@ static void dump_fields(const struct worker *w, struct buffer *out)
                       type_name(f->type), f->required ? " required" : "");
         if (f->default_value)
             buffer_printf(out, " default '%s'", f->default_value);
+        if (f->unit != USEC_PER_SEC)
+            buffer_printf(out, " unit %lld us", (long long)f->unit);
         buffer_append_char(out, '\n');
     }
 }

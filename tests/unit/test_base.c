@@ -1,4 +1,4 @@
-/* The smallest tools: arena.h, buffer.h, clock.h, error.h. */
+/* The smallest tools: arena.h, buffer.h, clock.h, error.h, time_text.h. */
 #include <setjmp.h>
 #include <stdalign.h>
 #include <stdarg.h>
@@ -12,6 +12,7 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/time_text.h"
 
 /* ---- arena ---- */
 
@@ -162,6 +163,98 @@ static void test_clock_format(void **state)
     assert_time(1795371469123456, "2026-11-22T18:17:49.123456Z");
     assert_time(-1, "1969-12-31T23:59:59.999999Z");
     assert_time(951782400 * USEC_PER_SEC, "2000-02-29T00:00:00.000000Z");
+    assert_time(-62135596800 * USEC_PER_SEC, "0001-01-01T00:00:00.000000Z");
+}
+
+/* What a text becomes, "-" where it is no time. */
+static void assert_reads(bool taken, usec_t moment, const char *expected)
+{
+    char text[CLOCK_TEXT_BYTES] = "-";
+    if (taken)
+        clock_format(moment, text);
+    assert_string_equal(text, expected);
+}
+
+static void assert_iso(const char *text, const char *expected)
+{
+    usec_t moment = 0;
+    bool taken = time_text_iso(slice_of(text), &moment);
+    assert_reads(taken, moment, expected);
+}
+
+static void assert_unix(usec_t unit, const char *text, const char *expected)
+{
+    usec_t moment = 0;
+    bool taken = time_text_unix(slice_of(text), unit, &moment);
+    assert_reads(taken, moment, expected);
+}
+
+/* ISO 8601: dates alone, offsets, fractions cut to microseconds; without an
+ * offset it is UTC. */
+static void test_time_iso(void **state)
+{
+    (void)state;
+    assert_iso("2026-11-22", "2026-11-22T00:00:00.000000Z");
+    assert_iso("2026-11-22T18:17", "2026-11-22T18:17:00.000000Z");
+    assert_iso("2026-11-22 18:17:49Z", "2026-11-22T18:17:49.000000Z");
+    assert_iso("2026-11-22T18:17:49.5+02:00", "2026-11-22T16:17:49.500000Z");
+    assert_iso("2026-11-22t01:00:00-0330", "2026-11-22T04:30:00.000000Z");
+    assert_iso("2026-11-22T01:00:00+02", "2026-11-21T23:00:00.000000Z");
+    assert_iso("2026-11-22T18:17:49,1234569Z", "2026-11-22T18:17:49.123456Z");
+    assert_iso("2024-02-29", "2024-02-29T00:00:00.000000Z");
+    assert_iso("1969-12-31T23:59:60Z", "1970-01-01T00:00:00.000000Z");
+    assert_iso("2026-11-22T24:00", "2026-11-23T00:00:00.000000Z");
+    assert_iso("0001-01-01", "0001-01-01T00:00:00.000000Z");
+    assert_iso("9999-12-31T23:59:59.9999999", "9999-12-31T23:59:59.999999Z");
+    static const char *const none[] = {"",
+                                       "2026",
+                                       "2026-11",
+                                       "2026-02-29",
+                                       "2026-13-01",
+                                       "2026-00-01",
+                                       "2026-11-31",
+                                       "20261122",
+                                       "2026-11-22T",
+                                       "2026-11-22T18",
+                                       "2026-11-22T18:60",
+                                       "2026-11-22T24:01",
+                                       "2026-11-22T18:17:49.",
+                                       "2026-11-22T18:17:49Zx",
+                                       "2026-11-22T18:17+16",
+                                       "2026-11-22T18:17+2",
+                                       "2026-11-22T18:17+02:",
+                                       "0000-01-01",
+                                       "0001-01-01T00:00+01",
+                                       "9999-12-31T23:59-01",
+                                       " 2026-11-22",
+                                       "2026-11-22 ",
+                                       "-2026-11-22"};
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++)
+        assert_iso(none[i], "-");
+}
+
+/* Numbers: each digit down to the microsecond counts, before 1970 too, where
+ * what is cut off still goes towards the past. */
+static void test_time_unix(void **state)
+{
+    (void)state;
+    assert_unix(USEC_PER_SEC, "0", "1970-01-01T00:00:00.000000Z");
+    assert_unix(USEC_PER_SEC, "1795371469.1234569",
+                "2026-11-22T18:17:49.123456Z");
+    assert_unix(USEC_PER_MSEC, "1795371469123", "2026-11-22T18:17:49.123000Z");
+    assert_unix(USEC_PER_MSEC, "1795371469123.45",
+                "2026-11-22T18:17:49.123450Z");
+    assert_unix(1, "1795371469123456", "2026-11-22T18:17:49.123456Z");
+    assert_unix(1, "-1.5", "1969-12-31T23:59:59.999998Z");
+    assert_unix(USEC_PER_SEC, "-0.000001", "1969-12-31T23:59:59.999999Z");
+    assert_unix(USEC_PER_SEC, "253402300799.9", "9999-12-31T23:59:59.900000Z");
+    assert_unix(USEC_PER_SEC, "253402300800", "-");
+    assert_unix(USEC_PER_SEC, "-62135596801", "-");
+    assert_unix(USEC_PER_SEC, "1795371469123", "-");
+    assert_unix(1, "99999999999999999999999999", "-");
+    static const char *const none[] = {"", "-", ".5", "1.", "1e9", "1x", "+1"};
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++)
+        assert_unix(USEC_PER_SEC, none[i], "-");
 }
 
 /* No clock goes backwards here, and work costs CPU time. */
@@ -242,6 +335,8 @@ int main(void)
         cmocka_unit_test(test_buffer_failure_stays),
         cmocka_unit_test(test_memory_out),
         cmocka_unit_test(test_clock_format),
+        cmocka_unit_test(test_time_iso),
+        cmocka_unit_test(test_time_unix),
         cmocka_unit_test(test_clocks_go_on),
         cmocka_unit_test(test_first_error_wins),
         cmocka_unit_test(test_error_context),

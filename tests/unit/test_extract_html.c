@@ -182,6 +182,12 @@ static void test_fields(void **state)
                    "field g //q\noptional\nfield h //q\ndefault 7\n",
                    page,
                    "a 1234.50\nb 5\nc a b\nd x\ne 1\nf true\ng (null)\nh 7\n");
+    assert_extract("class http_html\nfield a //time/@datetime\ntype time\n",
+                   "<time datetime=' 2026-08-07T22:00+02:00 '>Friday</time>",
+                   "a 2026-08-07T20:00:00.000000Z\n");
+    assert_extract("class http_html\nfield a //p/@id\ntype time\n", page,
+                   "field_type: //p/@id: \"x\" is no time in seconds, nor in "
+                   "ISO 8601\n");
     assert_extract("class http_html\nfield a //i\n", page,
                    "field_type: //i: \"1,2\" is of another type\n");
     assert_extract("class http_html\nfield a //s\n", page,

@@ -158,6 +158,31 @@ static void test_types(void **state)
     assert_extract(text_at_a, "{\"a\":true}", "a true\n");
 }
 
+/* A time is stored in one form, however it was sent; what is none is told. */
+static void test_times(void **state)
+{
+    (void)state;
+    static const char time_at_a[] = "class http_json\nfield a /a\ntype time\n";
+    static const char millis_at_a[] =
+        "class http_json\nfield a /a\ntype time\nunit 1000\n";
+    assert_extract(time_at_a, "{\"a\":1786132801}",
+                   "a 2026-08-07T20:00:01.000000Z\n");
+    assert_extract(time_at_a, "{\"a\":\"1786132801.25\"}",
+                   "a 2026-08-07T20:00:01.250000Z\n");
+    assert_extract(time_at_a, "{\"a\":\"2026-08-07T22:00:01+02:00\"}",
+                   "a 2026-08-07T20:00:01.000000Z\n");
+    assert_extract(millis_at_a, "{\"a\":1786132801123}",
+                   "a 2026-08-07T20:00:01.123000Z\n");
+    assert_extract(time_at_a, "{\"a\":1786132801123}",
+                   "field_type: /a: \"1786132801123\" is no time in seconds, "
+                   "nor in ISO 8601\n");
+    assert_extract(millis_at_a, "{\"a\":\"now\"}",
+                   "field_type: /a: \"now\" is no time in milliseconds, nor "
+                   "in ISO 8601\n");
+    assert_extract(time_at_a, "{\"a\":true}",
+                   "field_type: /a: a boolean where a time is wanted\n");
+}
+
 /* Absent and null are two reasons, and neither is one where the field is not
  * required or has a default. */
 static void test_absent_and_null(void **state)
@@ -389,6 +414,7 @@ int main(void)
         cmocka_unit_test(test_long_numbers),
         cmocka_unit_test(test_strings),
         cmocka_unit_test(test_types),
+        cmocka_unit_test(test_times),
         cmocka_unit_test(test_absent_and_null),
         cmocka_unit_test(test_pointers),
         cmocka_unit_test(test_first_duplicate_wins),
