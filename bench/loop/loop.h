@@ -1,0 +1,37 @@
+/*
+ * loop.h: the least that fetches: libcurl's multi handles in libevent's loop,
+ * easy handles used again, each body thrown away. What it costs is what no
+ * program around the same two libraries can save, so the benchmarks compare a
+ * node with it.
+ *
+ * It is written as libcurl's manual has it, without the node's own ways: a
+ * socket is watched when libcurl asks for it and no longer. Its shards are the
+ * exception, since one multi handle of thousands would measure libcurl's
+ * search through its connections
+ * (docs/decisions/0004-several-multi-handles.md).
+ */
+#ifndef BENCH_LOOP_H
+#define BENCH_LOOP_H
+
+#include <stddef.h>
+
+#include "base/error.h"
+
+struct loop_plan {
+    const char *url;  /* "{key}" in it: K0000001, K0000002, ... */
+    size_t keys;      /* how many */
+    size_t in_flight; /* at a time, at least 1 */
+    size_t shard;     /* transfers of one multi handle; 0: all of them */
+};
+
+struct loop_result {
+    size_t failed; /* not answered with 200 */
+    size_t bytes;  /* of bodies */
+};
+
+/* Fetches all of them, once. ERR_MEMORY, ERR_SYSTEM. */
+MUSTCHECK
+int loop_run(const struct loop_plan *plan, struct loop_result *ret,
+             struct error *err);
+
+#endif
