@@ -114,7 +114,7 @@ string(CONCAT CPACK_COMPONENT_WINDROW-BENCH_DESCRIPTION "${windrow_about}\n\n"
     "This is windrow-origin, which answers as those sites would, with delays
 and faults on demand: for tries, tests and measurements without a network.")
 set(CPACK_DEBIAN_WINDROW_PACKAGE_NAME windrow)
-set(CPACK_DEBIAN_WINDROW_PACKAGE_DEPENDS "windrow-node (= ${PROJECT_VERSION})")
+set(CPACK_DEBIAN_WINDROW_PACKAGE_DEPENDS "windrow-node (= ${PROJECT_VERSION}), tzdata")
 set(CPACK_DEBIAN_WINDROW_PACKAGE_SUGGESTS "postgresql, windrow-bench")
 set(CPACK_DEBIAN_WINDROW-NODE_PACKAGE_NAME windrow-node)
 set(CPACK_DEBIAN_WINDROW-NODE_PACKAGE_DEPENDS ca-certificates)

@@ -18,6 +18,7 @@
 #include "cluster.h"
 #include "commands.h"
 #include "cores.h"
+#include "every.h"
 #include "run.h"
 
 /* ---- before ---- */
@@ -148,7 +149,7 @@ static int work(struct run *run)
     return 0;
 }
 
-static void run_free(struct run *run)
+void run_free(struct run *run)
 {
     progress_free(&run->progress);
     free(run->result.nodes);
@@ -173,14 +174,14 @@ static int go(struct run *run)
 }
 
 /* The run that is to be worked on, which may be there already. */
-static int open_run(struct run *run)
+int run_go(struct run *run)
 {
-    const struct options *options = run->context.options;
-    bool named = options->name && !options->dry_run;
-    return named ? run_lead(run) : run_begin(run, NULL);
+    int status =
+        run->context.options->name ? run_lead(run) : run_begin(run, NULL);
+    return status ? status : go(run);
 }
 
-static int print_dry_run(const struct run *run)
+static void print_dry_run(const struct run *run)
 {
     const struct pipeline *pipeline = run->context.pipeline;
     struct buffer url = BUFFER_EMPTY;
@@ -190,29 +191,48 @@ static int print_dry_run(const struct run *run)
            pipeline->name, pipeline->n_workers, run->n_nodes,
            buffer_text(&url));
     buffer_free(&url);
-    return 0;
+}
+
+int run_try(struct run *run)
+{
+    int status = run_begin(run, NULL);
+    if (!status)
+        print_dry_run(run);
+    return status;
+}
+
+int run_init(struct run *run, const struct options *options)
+{
+    *run = (struct run){.key_limit = options->limit};
+    set_scale(run, options);
+    int status = context_settings(&run->context, options, options->argument);
+    if (status)
+        return status;
+    set_log(run);
+    name_owner(run);
+    if (!(status = read_times(run)) &&
+        !(status = context_find_pipeline(&run->context)))
+        status = check_summary(run);
+    return status;
+}
+
+int run_read_pipeline(struct run *run)
+{
+    int status = context_read_pipeline(&run->context);
+    if (!status && !(status = context_load_pipeline(&run->context)))
+        print_notes(run->context.pipeline);
+    return status;
 }
 
 int command_run(const struct options *options)
 {
-    struct run run = {.key_limit = options->limit};
-    set_scale(&run, options);
-    struct context *context = &run.context;
-    int status = context_settings(context, options, options->argument);
-    if (!status) {
-        set_log(&run);
-        name_owner(&run);
-        status = read_times(&run);
-    }
-    if (!status && !(status = context_find_pipeline(context)) &&
-        !(status = context_read_pipeline(context)) &&
-        !(status = context_load_pipeline(context))) {
-        print_notes(context->pipeline);
-        if (!(status = check_summary(&run)) &&
-            !(status = context_open_ledger(context)) &&
-            !(status = open_run(&run)))
-            status = options->dry_run ? print_dry_run(&run) : go(&run);
-    }
+    if (options->every)
+        return every_run(options);
+    struct run run;
+    int status = run_init(&run, options);
+    if (!status && !(status = run_read_pipeline(&run)) &&
+        !(status = context_open_ledger(&run.context)))
+        status = options->dry_run ? run_try(&run) : run_go(&run);
     run_free(&run);
     return status;
 }

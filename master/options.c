@@ -13,26 +13,33 @@
 
 enum option_id {
     OPTION_BATCH = 1000,
+    OPTION_DAYS,
     OPTION_DRY_RUN,
     OPTION_ENV,
+    OPTION_EVERY,
     OPTION_FORCE,
     OPTION_FORMAT,
     OPTION_HEALTH_FILE,
     OPTION_HELP,
+    OPTION_HOLIDAYS,
+    OPTION_HOURS,
     OPTION_IF_MISSING,
     OPTION_INSECURE,
     OPTION_KEYS,
     OPTION_LIMIT,
     OPTION_LISTEN,
     OPTION_LOG_FORMAT,
+    OPTION_MISSED,
     OPTION_NAME,
     OPTION_NODE,
     OPTION_PROGRESS,
     OPTION_RUN,
+    OPTION_RUNS,
     OPTION_SCALE,
     OPTION_STORE,
     OPTION_SUMMARY,
     OPTION_TASK_PORTS,
+    OPTION_TIME_ZONE,
 };
 
 static const struct {
@@ -44,12 +51,18 @@ static const struct {
 } table[] = {
     {"batch", OPTION_BATCH, "N", " run resume ",
      "keys in a batch, 1 to 512 (default: by keys and nodes)"},
+    {"days", OPTION_DAYS, "DAYS", " run ",
+     "of --every: on these days only, like mon-fri"},
     {"dry-run", OPTION_DRY_RUN, NULL, " run ",
      "check pipeline, settings and database, making the\n"
-     "                        tables that are missing; start nothing"},
+     "                        tables that are missing; start nothing;\n"
+     "                        with --every: say when the next runs are due"},
     {"env", OPTION_ENV, "FILE", " run resume runs failures check scale ",
      "settings, below the environment; may be repeated\n"
      "                        (default: .env beside the pipeline)"},
+    {"every", OPTION_EVERY, "TIME", " run ",
+     "again and again: 60s, 5m, or five fields of crontab(5)\n"
+     "                        like \"*/5 9-16 * * mon-fri\""},
     {"force", OPTION_FORCE, NULL, " resume ",
      "go on although the settings differ from the run's"},
     {"format", OPTION_FORMAT, "text|json", " run resume runs failures check ",
@@ -57,6 +70,10 @@ static const struct {
     {"health-file", OPTION_HEALTH_FILE, "FILE", " run resume ",
      "touch FILE each second, as WINDROW_HEALTH_FILE"},
     {"help", OPTION_HELP, NULL, NULL, "this text"},
+    {"holidays", OPTION_HOLIDAYS, "FILE", " run ",
+     "of --every: not on these days, a date (2026-12-25) a line"},
+    {"hours", OPTION_HOURS, "HH:MM-HH:MM", " run ",
+     "of --every: within these hours only, like 09:30-16:00"},
     {"if-missing", OPTION_IF_MISSING, NULL, " keygen ",
      "leave what is there as it is, without a complaint"},
     {"insecure", OPTION_INSECURE, NULL, " run resume ",
@@ -70,6 +87,10 @@ static const struct {
      "                        PORT + 1 and --task-ports"},
     {"log-format", OPTION_LOG_FORMAT, "text|json", " run resume ",
      "of the lines on standard error"},
+    {"missed", OPTION_MISSED, "skip|catch-up", " run ",
+     "of --every: leave out times that came during a run or\n"
+     "                        while the machine slept, or make up for them\n"
+     "                        by one run at once (default skip)"},
     {"name", OPTION_NAME, "NAME", " run ",
      "of several masters with this name one leads the run,\n"
      "                        the others stand by; it is not run twice"},
@@ -77,6 +98,7 @@ static const struct {
     {"progress", OPTION_PROGRESS, "auto|bar|plain|json|none", " run resume ",
      "auto: a bar on a terminal, else lines"},
     {"run", OPTION_RUN, "RUN", " scale ", "the run: its number or its name"},
+    {"runs", OPTION_RUNS, "N", " run ", "of --every: end after N runs"},
     {"scale", OPTION_SCALE, "N|auto|A-B", " run resume ",
      "node processes here (default auto: one a core);\n"
      "                        0 with --listen"},
@@ -86,6 +108,9 @@ static const struct {
      "write the summary there too, as JSON"},
     {"task-ports", OPTION_TASK_PORTS, "FIRST-LAST", " run resume ",
      "one for each node (default: any that are free)"},
+    {"time-zone", OPTION_TIME_ZONE, "ZONE", " run ",
+     "of --every: whose times are meant, like\n"
+     "                        America/New_York (default: the system's)"},
 };
 #define N_OPTIONS (sizeof table / sizeof *table)
 
@@ -184,6 +209,10 @@ static const char *take_number(struct options *options, int id,
         if (!parse_integer(value, 1, INT64_MAX, &options->limit))
             return "a number from 1 up";
         return NULL;
+    case OPTION_RUNS:
+        if (!parse_integer(value, 1, INT64_MAX, &options->runs))
+            return "a number from 1 up";
+        return NULL;
     default:
         return take_scale(options, value);
     }
@@ -198,6 +227,13 @@ static const char *take_choice(struct options *options, int id,
         if (place < 0)
             return "auto, bar, plain, json or none";
         options->progress = (enum progress_mode)place;
+        return NULL;
+    }
+    if (id == OPTION_MISSED) {
+        place = choice(value, "skip|catch-up");
+        if (place < 0)
+            return "skip or catch-up";
+        options->catch_up = place == 1;
         return NULL;
     }
     place = choice(value, "text|json");
@@ -246,17 +282,43 @@ static bool take_network(struct options *options, int id, const char *value)
     }
 }
 
+/* False: it is none of these. */
+static bool take_schedule(struct options *options, int id, const char *value)
+{
+    switch (id) {
+    case OPTION_DAYS:
+        options->days = value;
+        return true;
+    case OPTION_EVERY:
+        options->every = value;
+        return true;
+    case OPTION_HOLIDAYS:
+        options->holidays = value;
+        return true;
+    case OPTION_HOURS:
+        options->hours = value;
+        return true;
+    case OPTION_TIME_ZONE:
+        options->time_zone = value;
+        return true;
+    default:
+        return false;
+    }
+}
+
 static const char *take(struct options *options, int id, const char *value)
 {
-    if (take_network(options, id, value))
+    if (take_network(options, id, value) || take_schedule(options, id, value))
         return NULL;
     switch (id) {
     case OPTION_BATCH:
     case OPTION_LIMIT:
+    case OPTION_RUNS:
     case OPTION_SCALE:
         return take_number(options, id, value);
     case OPTION_FORMAT:
     case OPTION_LOG_FORMAT:
+    case OPTION_MISSED:
     case OPTION_PROGRESS:
         return take_choice(options, id, value);
     case OPTION_ENV:
@@ -383,6 +445,24 @@ static bool check_arguments(const struct command *command,
     return true;
 }
 
+/* What says more about a schedule, without one. */
+static const char *lonely(const struct options *options)
+{
+    if (options->every)
+        return NULL;
+    if (options->time_zone)
+        return "--time-zone";
+    if (options->hours)
+        return "--hours";
+    if (options->days)
+        return "--days";
+    if (options->holidays)
+        return "--holidays";
+    if (options->catch_up)
+        return "--missed";
+    return options->runs ? "--runs" : NULL;
+}
+
 bool options_parse(const struct command *command, int argc, char **argv,
                    struct options *ret, int *ret_status)
 {
@@ -392,5 +472,9 @@ bool options_parse(const struct command *command, int argc, char **argv,
     ret->arguments = argv + optind;
     ret->n_arguments = argc - optind;
     ret->argument = optind < argc ? argv[optind] : NULL;
-    return check_arguments(command, ret, ret_status);
+    if (!check_arguments(command, ret, ret_status))
+        return false;
+    const char *alone = lonely(ret);
+    return !alone || bad_usage(command, ret_status,
+                               "what wants --every beside it", alone);
 }

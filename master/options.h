@@ -59,6 +59,11 @@ struct options {
     const char *node; /* keygen: the node whose key is made */
     bool insecure;
     bool if_missing;
+    const char *every;     /* NULL: one run, now; the next five are of it */
+    const char *time_zone; /* NULL: the system's */
+    const char *hours, *days, *holidays;
+    bool catch_up; /* --missed catch-up */
+    int64_t runs;  /* 0: no end */
 };
 
 struct command {

@@ -34,6 +34,26 @@ struct run {
     struct cluster_result result;
 };
 
+/* Settings, log, times, and the pipeline's path: what needs no database. To be
+ * freed whatever it returns. */
+MUSTCHECK
+int run_init(struct run *run, const struct options *options);
+
+/* The pipeline file, checked; its notes are printed. */
+MUSTCHECK
+int run_read_pipeline(struct run *run);
+
+/* With its database open: the run from its beginning, or the one that the
+ * options name, to its end. */
+MUSTCHECK
+int run_go(struct run *run);
+
+/* The same, but that nothing is kept and nothing is started. */
+MUSTCHECK
+int run_try(struct run *run);
+
+void run_free(struct run *run);
+
 /* A new run. `ret_name_taken` (or NULL): there is one of this name already,
  * and nothing was written or printed. */
 MUSTCHECK

@@ -132,12 +132,12 @@ int schedule_set_holidays(struct schedule *schedule, struct slice text,
             continue;
         int32_t date = parse_date(line);
         if (!date)
-            return error_set(err, ERR_USAGE,
-                             "%d: \"%.*s\" is no date like 2026-12-25", number,
-                             (int)(line.len < 40 ? line.len : 40), line.data);
+            return error_set(
+                err, ERR_USAGE, "line %d: \"%.*s\" is no date like 2026-12-25",
+                number, (int)(line.len < 40 ? line.len : 40), line.data);
         if (schedule->n_holidays == SCHEDULE_HOLIDAYS_MAX)
-            return error_set(err, ERR_USAGE, "%d: more than %d dates", number,
-                             SCHEDULE_HOLIDAYS_MAX);
+            return error_set(err, ERR_USAGE, "line %d: more than %d dates",
+                             number, SCHEDULE_HOLIDAYS_MAX);
         schedule->holidays[schedule->n_holidays++] = date;
     }
     qsort(schedule->holidays, schedule->n_holidays, sizeof(int32_t),

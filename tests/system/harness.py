@@ -112,6 +112,30 @@ class Origin:
         self.process.stderr.close()
 
 
+class Clock:
+    """A wall clock that the processes with this environment are told, by
+    libfaketime, and that a test sets; the monotonic one goes on."""
+
+    LIBRARY = pathlib.Path(
+        "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")
+
+    def __init__(self, folder):
+        self.path = folder / "clock"
+        self.set(0)
+
+    def set(self, seconds):
+        """So many seconds ahead of the true time."""
+        fresh = self.path.with_suffix(".new")
+        fresh.write_text(f"{seconds:+d}s\n")
+        os.replace(fresh, self.path)
+
+    def environment(self):
+        return {"LD_PRELOAD": str(self.LIBRARY), "FAKETIME_NO_CACHE": "1",
+                "FAKETIME_TIMESTAMP_FILE": str(self.path),
+                "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+                "DONT_FAKE_MONOTONIC": "1"}
+
+
 # Databases.
 
 class Store:

@@ -126,6 +126,31 @@ static void test_network(void **state)
     assert_bad(&runs, "--listen tcp://0.0.0.0:5", "unknown option --listen");
 }
 
+/* Those of a schedule, which mean nothing without one. */
+static void test_schedule(void **state)
+{
+    (void)state;
+    assert_good(&run, "p --every 5m --time-zone UTC --hours 09:30-16:00 "
+                      "--days mon-fri --holidays h --missed catch-up --runs 3");
+    assert_string_equal(options.every, "5m");
+    assert_string_equal(options.time_zone, "UTC");
+    assert_string_equal(options.hours, "09:30-16:00");
+    assert_string_equal(options.days, "mon-fri");
+    assert_string_equal(options.holidays, "h");
+    assert_true(options.catch_up);
+    assert_int_equal(options.runs, 3);
+    assert_good(&run, "--every 5m --missed skip");
+    assert_false(options.catch_up);
+    static const char *const alone[] = {"--time-zone UTC",   "--hours h",
+                                        "--days d",          "--holidays h",
+                                        "--missed catch-up", "--runs 1"};
+    for (size_t i = 0; i < sizeof alone / sizeof *alone; i++)
+        assert_bad(&run, alone[i], "what wants --every beside it: --");
+    assert_bad(&run, "--every 5m --missed later", "wants skip or catch-up");
+    assert_bad(&run, "--every 5m --runs 0", "--runs wants a number");
+    assert_bad(&resume, "1 --every 5m", "unknown option --every");
+}
+
 static void test_other_commands(void **state)
 {
     (void)state;
@@ -210,6 +235,7 @@ int main(void)
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_all_of_run),
         cmocka_unit_test(test_network),
+        cmocka_unit_test(test_schedule),
         cmocka_unit_test(test_other_commands),
         cmocka_unit_test(test_bad_values),
         cmocka_unit_test(test_of_other_commands),

@@ -322,7 +322,7 @@ static void test_bad_holidays(void **state)
         snprintf(text, sizeof text, "# first\n%s\n", table[i]);
         if (!schedule_set_holidays(&schedule, slice_of(text), &err))
             fail_msg("\"%s\" was taken", table[i]);
-        assert_memory_equal(err.text, "2: \"", 4);
+        assert_memory_equal(err.text, "line 2: \"", 9);
     }
 }
 
@@ -337,7 +337,7 @@ static void test_most_holidays(void **state)
     struct slice all = slice_of(text), good = {text, all.len - 11};
     assert_int_equal(schedule_set_holidays(&schedule, good, &err), 0);
     assert_int_equal(schedule_set_holidays(&schedule, all, &err), ERR_USAGE);
-    assert_string_equal(err.text, "2001: more than 2000 dates");
+    assert_string_equal(err.text, "line 2001: more than 2000 dates");
 }
 
 static struct schedule_look look(int64_t now, bool catch_up)

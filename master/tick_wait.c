@@ -1,0 +1,96 @@
+/* tick_wait.c: see tick_wait.h. */
+#include "tick_wait.h"
+
+#include <event2/event.h>
+#include <signal.h>
+
+#include "base/clock.h"
+#include "loop/health.h"
+
+struct tick_wait {
+    struct event_base *base;
+    struct event *signals[2], *look;
+    struct health *health;
+    usec_t due, latest; /* of the wall clock */
+    enum tick_wait_end end;
+};
+
+static void end_with(struct tick_wait *wait, enum tick_wait_end end)
+{
+    wait->end = end;
+    event_base_loopbreak(wait->base);
+}
+
+static void on_signal(evutil_socket_t number, short what, void *context)
+{
+    (void)number;
+    (void)what;
+    end_with(context, TICK_WAIT_SIGNAL);
+}
+
+static void look_at_clock(struct tick_wait *wait)
+{
+    usec_t now = clock_wall(), left = wait->due - now;
+    if (now < wait->latest - TICK_WAIT_BACK_S_MAX * USEC_PER_SEC) {
+        end_with(wait, TICK_WAIT_CLOCK_BACK);
+        return;
+    }
+    if (left <= 0) {
+        end_with(wait, TICK_WAIT_DUE);
+        return;
+    }
+    wait->latest = now > wait->latest ? now : wait->latest;
+    const struct timeval pause = {left < USEC_PER_SEC ? 0 : 1,
+                                  left < USEC_PER_SEC ? left : 0};
+    evtimer_add(wait->look, &pause);
+}
+
+static void on_look(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd;
+    (void)what;
+    look_at_clock(context);
+}
+
+static int open_wait(struct tick_wait *wait, const char *health_file,
+                     struct error *err)
+{
+    static const int numbers[] = {SIGINT, SIGTERM};
+    wait->base = event_base_new();
+    wait->look = wait->base ? evtimer_new(wait->base, on_look, wait) : NULL;
+    if (!wait->look)
+        return error_set(err, ERR_MEMORY, "no memory for an event loop");
+    for (int i = 0; i < 2; i++) {
+        wait->signals[i] =
+            evsignal_new(wait->base, numbers[i], on_signal, wait);
+        if (!wait->signals[i] || evsignal_add(wait->signals[i], NULL))
+            return error_set(err, ERR_MEMORY, "no memory for an event loop");
+    }
+    return health_open(health_file, &wait->health, err) ||
+           health_start(wait->health, wait->base, err);
+}
+
+static void close_wait(struct tick_wait *wait)
+{
+    health_free(&wait->health);
+    for (int i = 0; i < 2; i++)
+        if (wait->signals[i])
+            event_free(wait->signals[i]);
+    if (wait->look)
+        event_free(wait->look);
+    if (wait->base)
+        event_base_free(wait->base);
+}
+
+int tick_wait(int64_t due, const char *health_file, enum tick_wait_end *ret,
+              struct error *err)
+{
+    struct tick_wait wait = {.due = due * USEC_PER_SEC};
+    if (!open_wait(&wait, health_file, err)) {
+        evtimer_add(wait.look, &(struct timeval){0});
+        event_base_dispatch(wait.base);
+        *ret = wait.end;
+    }
+    close_wait(&wait);
+    return (int)err->code;
+}
