@@ -29,6 +29,7 @@
 #include "wire/curve.h"
 
 #define EXIT_COULD_NOT_FINISH 4
+#define EXIT_START_ANEW 1 /* another process may do better */
 #define HOST_NAME_BYTES 64
 #define FORMER_MAX 8 /* runs whose last closings are not answered yet */
 
@@ -61,11 +62,16 @@ static void tell_core(struct node *node, const struct node_event *event)
 
 static void carry_out_effects(struct node *node);
 
-static void give_up(struct node *node, const char *why)
+static void end(struct node *node, int status, const char *why)
 {
     log_error(node->options->name, "%s", why);
     node->over = true;
-    node->exit_status = EXIT_COULD_NOT_FINISH;
+    node->exit_status = status;
+}
+
+static void give_up(struct node *node, const char *why)
+{
+    end(node, EXIT_COULD_NOT_FINISH, why);
 }
 
 static void on_run_event(void *context, const struct node_event *event)
@@ -83,6 +89,11 @@ static void on_note(void *context, const char *note)
 {
     struct node *node = context;
     log_warn(node->options->name, "%s", note);
+}
+
+static void on_stuck(void *context, const char *why)
+{
+    end(context, EXIT_START_ANEW, why);
 }
 
 static void free_done_runs(struct node *node)
@@ -126,8 +137,8 @@ static void take_welcome(struct node *node, const struct message *message)
     const struct welcome *welcome = &message->welcome;
     struct error err = ERROR_NONE;
     struct run *fresh = NULL;
-    const struct run_callbacks callbacks = {node, on_run_event,
-                                            on_closing_dropped, on_note};
+    const struct run_callbacks callbacks = {
+        node, on_run_event, on_closing_dropped, on_note, on_stuck};
     carry_out_effects(node); /* of the run before, while it is here */
     if (node->over)
         return;

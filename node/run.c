@@ -270,10 +270,9 @@ void run_close(struct run *run, const struct node_effect *effect)
     if (store_submit(run->store, effect->close.id, effect->close.closing,
                      &err)) {
         run->n_closing--;
-        run->callbacks.on_note(run->callbacks.context, err.text);
         run->callbacks.on_closing_dropped(run->callbacks.context,
                                           effect->close.id);
-        on_gave_up(run, err.text);
+        run->callbacks.on_stuck(run->callbacks.context, err.text);
     }
 }
 

@@ -22,6 +22,9 @@ struct run_callbacks {
     void (*on_event)(void *context, const struct node_event *event);
     void (*on_closing_dropped)(void *context, uint64_t closing);
     void (*on_note)(void *context, const char *note); /* for the log */
+    /* Memory is out at a point where nothing can be put off: the process ends,
+     * and another one does the work. */
+    void (*on_stuck)(void *context, const char *why);
 };
 
 /* Everything the welcome says, with this node's own settings. ERR_PIPELINE

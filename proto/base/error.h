@@ -19,8 +19,9 @@
 #include "base/check.h"
 
 /*
- * What to do about it. RETRY: the world may be better later. GIVE_UP: it will
- * not. USER: the user asked for something that can't be; tell how to ask.
+ * What to do about it. RETRY: the world may be better later (memory too: what
+ * holds it ends). GIVE_UP: it will not. USER: the user asked for something that
+ * can't be; tell how to ask.
  */
 enum error_kind { ERROR_RETRY, ERROR_GIVE_UP, ERROR_USER };
 
@@ -32,7 +33,7 @@ enum error_kind { ERROR_RETRY, ERROR_GIVE_UP, ERROR_USER };
     X(ERR_NOT_FOUND, "not found", ERROR_USER)                                  \
     X(ERR_CONFLICT, "in use by another", ERROR_USER)                           \
     X(ERR_FILE, "file error", ERROR_GIVE_UP)                                   \
-    X(ERR_MEMORY, "out of memory", ERROR_GIVE_UP)                              \
+    X(ERR_MEMORY, "out of memory", ERROR_RETRY)                                \
     X(ERR_LIMIT, "a limit was reached", ERROR_GIVE_UP)                         \
     X(ERR_MESSAGE, "bad message", ERROR_GIVE_UP)                               \
     X(ERR_VERSION, "version mismatch", ERROR_GIVE_UP)                          \

@@ -316,7 +316,7 @@ static void test_error_list(void **state)
     assert_string_equal(error_code_text(ERR_USAGE), "bad usage");
     assert_int_equal(error_code_kind(ERR_USAGE), ERROR_USER);
     assert_int_equal(error_code_kind(ERR_DATABASE_AWAY), ERROR_RETRY);
-    assert_int_equal(error_code_kind(ERR_MEMORY), ERROR_GIVE_UP);
+    assert_int_equal(error_code_kind(ERR_FILE), ERROR_GIVE_UP);
     for (int a = ERR_NONE; a <= ERR_LEASE_LOST; a++)
         for (int b = ERR_NONE; b < a; b++)
             assert_string_not_equal(error_code_text((enum error_code)a),

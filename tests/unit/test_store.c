@@ -1,8 +1,10 @@
 /*
- * Closings to PostgreSQL without holding up the loop: store.h, over a server of
- * the test's own that is crashed in between.
+ * Closings to the database without holding up the loop: store.h, over a
+ * PostgreSQL server of the test's own that is crashed in between, and over
+ * SQLite without memory.
  */
 #include <libpq-fe.h>
+#include <sqlite3.h>
 #include <stdlib.h>
 
 #include "ledger_fixture.h"
@@ -99,15 +101,26 @@ static void submit(int from, int to)
     }
 }
 
-static int setup(void **state)
+static int setup_over(struct pg_cluster *server)
 {
-    (void)state;
     memset(&told, 0, sizeof told);
-    fixture_init(&f, cluster);
+    fixture_init(&f, server);
     fixture_open(&f);
     base = event_base_new();
     run = fixture_run(&f, BATCHES_MAX, KEYS_EACH, batches);
     return 0;
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    return setup_over(cluster);
+}
+
+static int setup_sqlite(void **state)
+{
+    (void)state;
+    return setup_over(NULL);
 }
 
 static int teardown(void **state)
@@ -234,6 +247,24 @@ static void test_bad_url(void **state)
     assert_true(err.text[0]);
 }
 
+/* Memory that is out is waited for, as a database that is away: what holds it
+ * ends. */
+static void test_no_memory(void **state)
+{
+    (void)state;
+    open_store(f.url, PATIENCE);
+    submit(0, 1);
+    run_until(&told.n_closed, 1);
+    sqlite3_hard_heap_limit64(1);
+    submit(1, 3);
+    run_until(&told.n_waiting, 1);
+    assert_non_null(strstr(told.why, "out of memory"));
+    sqlite3_hard_heap_limit64(0);
+    run_until(&told.n_closed, 3);
+    assert_int_equal(told.n_gave_up, 0);
+    assert_stored_once(3);
+}
+
 #define stored(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -242,10 +273,13 @@ int main(void)
         stored(test_many),     stored(test_outcomes), stored(test_forget),
         stored(test_gives_up), stored(test_bad_url),  stored(test_crash),
     };
-    cluster = pg_cluster_start(false);
-    if (!cluster)
-        return 0;
-    int status = cmocka_run_group_tests(tests, NULL, NULL);
+    const struct CMUnitTest over_sqlite[] = {
+        cmocka_unit_test_setup_teardown(test_no_memory, setup_sqlite, teardown),
+    };
+    int status = cmocka_run_group_tests(over_sqlite, NULL, NULL);
+    if (!(cluster = pg_cluster_start(false)))
+        return status;
+    status |= cmocka_run_group_tests(tests, NULL, NULL);
     pg_cluster_stop(&cluster);
     return status;
 }
