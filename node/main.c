@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <getopt.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -225,6 +226,19 @@ static void limit_bytes(__rlimit_resource_t resource,
     }
 }
 
+#define MMAP_BYTES (1024 * 1024)     /* larger blocks are given back at once */
+#define TRIM_BYTES (8 * 1024 * 1024) /* free memory that may stay ours */
+
+/* What one thread gives back, another must get: with an arena for each thread,
+ * as glibc has it, a node at its limit of memory may find all that is free in
+ * one arena and none for the store. */
+static void share_memory(void)
+{
+    mallopt(M_ARENA_MAX, 1);
+    mallopt(M_MMAP_THRESHOLD, MMAP_BYTES);
+    mallopt(M_TRIM_THRESHOLD, TRIM_BYTES);
+}
+
 /* As many descriptors as we may have; at most so much memory, beyond which
  * allocations fail and the node drops what it holds; files of at most so many
  * bytes, beyond which writing fails as on a full disk (SIGXFSZ is ignored). */
@@ -379,6 +393,7 @@ static int start(const struct node_options *node)
 
 int main(int argc, char **argv)
 {
+    share_memory(); /* before there is a second thread */
     process_harden();
     struct arguments arguments = {.node = {.core = -1, .key_name = "node"}};
     arguments.node.settings = settings_new();
