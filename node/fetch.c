@@ -353,33 +353,8 @@ static bool tell_addresses(struct fetch_pool *pool, struct handle *handle,
                                                handle->resolve) == CURLE_OK;
 }
 
-/* The first libcurl that forgets a transfer's headers at its end. */
-#define VERSION_FORGETS_HEADERS 0x080101 /* 8.1.1 */
-
-/* Before it, a handle keeps a pointer to the last header of its transfer,
- * which is freed, and where the next answer begins with a folded line, libcurl
- * writes there (https://github.com/curl/curl/pull/11103). So no handle is used
- * twice then. Its connection stays with the shard. */
-static bool renew(struct handle *handle)
-{
-    static unsigned version;
-    if (!version)
-        version = curl_version_info(CURLVERSION_NOW)->version_num;
-    if (!handle->optioned || version >= VERSION_FORGETS_HEADERS)
-        return true;
-    CURL *easy = curl_easy_init();
-    if (!easy)
-        return false;
-    curl_easy_cleanup(handle->easy);
-    handle->easy = easy;
-    handle->optioned = NULL;
-    return true;
-}
-
 static bool set_options(struct fetch_pool *pool, struct handle *handle)
 {
-    if (!renew(handle))
-        return false;
     if (handle->optioned != handle->request ||
         handle->optioned_foreign != handle->foreign) {
         curl_easy_reset(handle->easy);

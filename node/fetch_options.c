@@ -22,20 +22,64 @@
 #define RECEIVE_BYTES 16384 /* libcurl's buffer for each transfer */
 #define IDLE_SECONDS_MAX 50 /* below the idle limits of common servers */
 
+/*
+ * libcurl before 8.1.1 keeps in a handle, when it is used again, a pointer to
+ * the last header of the transfer before, which is freed, and where the first
+ * header line of an answer is folded, it writes there
+ * (https://github.com/curl/curl/pull/11103). So such a libcurl is asked to
+ * write heads as well as bodies (CURLOPT_HEADER): it then shows each line to
+ * on_written() before it looks at it, and on_written() refuses that one.
+ */
+#define VERSION_FORGETS_HEADERS 0x080101 /* 8.1.1 */
+
+static bool heads_are_written(void)
+{
+    static unsigned version;
+    if (!version)
+        version = curl_version_info(CURLVERSION_NOW)->version_num;
+    return version < VERSION_FORGETS_HEADERS;
+}
+
+/* Whether libcurl goes on to another head after this one. */
+static bool is_interim(const struct transfer *transfer)
+{
+    long status = 0;
+    curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
+    return status >= 100 && status < 200 && status != 101;
+}
+
+/* After a line of a head. libcurl takes one that begins with an end of line
+ * for the empty one. */
+static void move_on(struct transfer *transfer, char first)
+{
+    if (transfer->part == TRANSFER_STATUS)
+        transfer->part = TRANSFER_FIRST_LINE;
+    else if (transfer->part == TRANSFER_LINES &&
+             (first == '\r' || first == '\n'))
+        transfer->part = is_interim(transfer) ? TRANSFER_STATUS : TRANSFER_BODY;
+}
+
 /* The head is counted as the body is: of no answer, with all that come before
  * it (1xx), does it exceed FETCH_HEAD_BYTES_MAX. */
 static size_t on_header(char *data, size_t size, size_t n, void *context)
 {
-    (void)data;
     struct transfer *transfer = context;
+    move_on(transfer, *data);
     transfer->head_bytes += size * n;
     return transfer->head_bytes <= FETCH_HEAD_BYTES_MAX ? size * n : 0;
 }
 
-static size_t on_body(char *data, size_t size, size_t n, void *context)
+static size_t on_written(char *data, size_t size, size_t n, void *context)
 {
     struct transfer *transfer = context;
     size_t len = size * n;
+    if (transfer->part == TRANSFER_FIRST_LINE) {
+        if (*data == ' ' || *data == '\t')
+            return 0;
+        transfer->part = TRANSFER_LINES;
+    }
+    if (transfer->part != TRANSFER_BODY)
+        return len;
     size_t most = (size_t)transfer->request->body_bytes_max;
     if (transfer->body.len + len > most) {
         transfer->too_large = true;
@@ -185,7 +229,9 @@ bool transfer_options(struct transfer *transfer, CURL *easy,
                       CURLSH *share, const char *ca_file)
 {
     transfer->request = request;
-    SET(CURLOPT_WRITEFUNCTION, on_body);
+    transfer->easy = easy;
+    SET(CURLOPT_HEADER, heads_are_written() ? 1L : 0L);
+    SET(CURLOPT_WRITEFUNCTION, on_written);
     SET(CURLOPT_WRITEDATA, transfer);
     SET(CURLOPT_HEADERFUNCTION, on_header);
     SET(CURLOPT_HEADERDATA, transfer);
@@ -211,6 +257,7 @@ bool transfer_options(struct transfer *transfer, CURL *easy,
 void transfer_begin(struct transfer *transfer)
 {
     buffer_clear(&transfer->body);
+    transfer->part = heads_are_written() ? TRANSFER_STATUS : TRANSFER_BODY;
     transfer->head_bytes = 0;
     transfer->too_large = false;
     transfer->denied = false;

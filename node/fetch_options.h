@@ -12,9 +12,26 @@
 #include "base/buffer.h"
 #include "fetch.h"
 
+/*
+ * What libcurl writes next: a head's status line, its first line after that,
+ * the others, or the body. A head without an answer (1xx) is followed by
+ * another.
+ *
+ *   STATUS --> FIRST_LINE --> LINES --> BODY
+ *      ^________________________|
+ */
+enum transfer_part {
+    TRANSFER_STATUS,
+    TRANSFER_FIRST_LINE,
+    TRANSFER_LINES,
+    TRANSFER_BODY, /* from the start, where libcurl shows no heads */
+};
+
 /* What libcurl's callbacks fill during a transfer. */
 struct transfer {
     const struct request *request;
+    CURL *easy;
+    enum transfer_part part;
     struct buffer body;
     size_t head_bytes;
     bool too_large; /* it was ended for the size of its body */

@@ -23,6 +23,9 @@ static const char bomb[] =
 #include "fetch_bomb.h"
     ;
 
+/* A first header of 40,000 bytes, nearly all of them blanks. */
+static char long_line[40100];
+
 static const struct web_page pages[] = {
     {.path = "/hello", .answer = OK_HEAD "Content-Length: 5\r\n\r\nhello"},
     {.path = "/empty", .answer = OK_HEAD "Content-Length: 0\r\n\r\n"},
@@ -56,6 +59,19 @@ static const struct web_page pages[] = {
      .answer = OK_HEAD "Connection: close\r\nContent-Length: 50\r\n\r\nhello"},
     {.path = "/folded",
      .answer = OK_HEAD " fo: lded\r\nContent-Length: 5\r\n\r\nhello"},
+    {.path = "/folded-after-1xx",
+     .answer = "HTTP/1.1 103 Hints\r\nA: b\r\n\r\n" OK_HEAD
+               "\tfo: lded\r\nContent-Length: 5\r\n\r\nhello"},
+    {.path = "/folded-later",
+     .answer = OK_HEAD "A: b\r\n fo: lded\r\nContent-Length: 5\r\n\r\nhello"},
+    {.path = "/hints",
+     .answer = "HTTP/1.1 100 Go on\r\n\r\nHTTP/1.1 103 Hints\r\nA: b\r\n"
+               "\r\n" OK_HEAD "Content-Length: 5\r\n\r\nhello"},
+    {.path = "/bare", .answer = OK_HEAD "\r\n Connection: close"},
+    {.path = "/long-line", .answer = long_line},
+    {.path = "/trailer",
+     .answer = OK_HEAD "Transfer-Encoding: chunked\r\n\r\n"
+                       "5\r\nhello\r\n0\r\n tr: ailer\r\nB: c\r\n\r\n"},
     {.path = "/odd",
      .answer = "HTTP/2222222222222222222 x\r\nContent-Length: 0\r\n\r\n"},
     {.path = "/silent", .answer = "", .reset = 1},
@@ -133,6 +149,8 @@ static int setup(void **state)
 {
     (void)state;
     struct error err = ERROR_NONE;
+    snprintf(long_line, sizeof long_line,
+             OK_HEAD "A:%40000s\r\nContent-Length: 5\r\n\r\nhello", "b");
     memset(outcomes, 0, sizeof outcomes);
     n_done = 0;
     cancel_on_done = 0;
@@ -313,6 +331,25 @@ static void test_a_folded_first_line(void **state)
     assert_ends(&plain, "/folded", REASON_CUT, 200);
     assert_ends(&plain, "/folded", REASON_CUT, 200);
     assert_ends(&plain, "/hello", REASON_NONE, 200);
+    assert_ends(&plain, "/folded-after-1xx", REASON_CUT, 200);
+    assert_ends(&plain, "/hello", REASON_NONE, 200);
+}
+
+/* What is no such line is no part of the body either: one folded later, heads
+ * without an answer, no header at all, a header that is longer than what
+ * libcurl writes at once, trailers. */
+static void test_odd_heads(void **state)
+{
+    (void)state;
+    static const char *const paths[] = {"/folded-later", "/hints", "/long-line",
+                                        "/trailer"};
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        assert_ends(&plain, paths[i], REASON_NONE, 200);
+        assert_string_equal(outcomes[0].body, "hello");
+    }
+    assert_ends(&plain, "/bare", REASON_NONE, 200);
+    assert_string_equal(outcomes[0].body, " Connection: close");
+    assert_ends(&plain, "/hello", REASON_NONE, 200);
 }
 
 /* With deny_private an address of this machine or network is not asked, by
@@ -455,6 +492,7 @@ int main(void)
         fetched(test_redirects),
         fetched(test_broken_connections),
         fetched(test_a_folded_first_line),
+        fetched(test_odd_heads),
         fetched(test_deny_private),
         fetched(test_deny_private_on_open_connection),
         fetched(test_names),
