@@ -15,6 +15,7 @@
 #include <strings.h>
 
 #include "base/time_text.h"
+#include "extract_compute.h"
 #include "extract_html.h"
 #include "extract_json.h"
 #include "extract_keyset.h"
@@ -24,9 +25,10 @@
 
 struct extractor {
     const struct worker *worker;
-    struct extract_json *json;    /* http_json, json_list */
-    struct extract_html *html;    /* http_html, html_table */
-    struct extract_value *values; /* http_json: of each field */
+    struct extract_json *json;       /* http_json, json_list */
+    struct extract_html *html;       /* http_html, html_table */
+    struct extract_value *values;    /* http_json: of each field */
+    struct extract_compute *compute; /* http_json */
     char (*times)[CLOCK_TEXT_BYTES];
 };
 
@@ -50,7 +52,9 @@ static bool json_init(struct extractor *extractor)
     extractor->json = extract_json_new(NULL, pointers, worker->n_fields);
     extractor->values = calloc(worker->n_fields + 1, sizeof *extractor->values);
     extractor->times = calloc(worker->n_fields + 1, sizeof *extractor->times);
-    return extractor->json && extractor->values && extractor->times;
+    if (extractor->json)
+        extractor->compute = extract_compute_new(worker, extractor->json);
+    return extractor->compute && extractor->values && extractor->times;
 }
 
 struct extractor *extractor_new(const struct worker *worker)
@@ -72,6 +76,7 @@ void extractor_free(struct extractor **extractor)
 {
     if (!*extractor)
         return;
+    extract_compute_free(&(*extractor)->compute);
     extract_json_free(&(*extractor)->json);
     extract_html_free(&(*extractor)->html);
     free((*extractor)->values);
@@ -162,23 +167,27 @@ static const char *type_wanted(enum field_type type)
     return names[type];
 }
 
-/* `time` is room for a time. */
-static bool json_field(const struct field *field,
-                       const struct extract_value *value,
-                       char time[CLOCK_TEXT_BYTES], struct slice *ret,
+static bool json_field(struct extractor *extractor, size_t i, struct slice *ret,
                        struct extract_result *result)
 {
+    const struct field *field = &extractor->worker->fields[i];
+    const struct extract_value *value = &extractor->values[i];
     if (value->kind == EXTRACT_ABSENT)
         return extract_instead(field, REASON_FIELD_MISSING, ret, result);
     if (value->kind == EXTRACT_NULL)
         return extract_instead(field, REASON_FIELD_NULL, ret, result);
-    if (!kind_fits(value, field->type))
+    bool computes = field->compute.indicator;
+    if (computes && value->kind == EXTRACT_ARRAY)
+        return extract_compute_field(extractor->compute, i, ret, result);
+    if (computes || !kind_fits(value, field->type))
         return extract_fail(
             result, REASON_FIELD_TYPE, "%s: %s where %s is wanted", field->at,
-            extract_kind_name(value->kind), type_wanted(field->type));
+            extract_kind_name(value->kind),
+            computes ? "an array of numbers" : type_wanted(field->type));
     *ret = value->text;
     if (field->type != FIELD_TIME)
         return extract_storable(field, value->text, result);
+    char *time = extractor->times[i];
     *ret = (struct slice){time, CLOCK_TEXT_BYTES - 1};
     return extract_time(field, value->text, time, result);
 }
@@ -199,8 +208,7 @@ static bool json_fields(struct extractor *extractor, struct slice body,
     if (why)
         return json_failed(why, result);
     for (size_t i = 0; i < worker->n_fields; i++)
-        if (!json_field(&worker->fields[i], &extractor->values[i],
-                        extractor->times[i], &ret_fields[i], result))
+        if (!json_field(extractor, i, &ret_fields[i], result))
             return false;
     return true;
 }

@@ -13,6 +13,8 @@
  */
 #include "extract_json.h"
 
+#include <charconv>
+#include <cstdlib>
 #include <cstring>
 #include <new>
 #include <utility>
@@ -41,8 +43,9 @@ struct extract_json {
     struct pointer_node element; /* begins at an element of the list */
     bool is_list;
     size_t n;
-    int *slots;                  /* of each pointer: its place in found */
-    struct extract_value *found; /* of the document, or of an element */
+    int *slots;                       /* of each pointer: its place in found */
+    struct extract_value *found;      /* of the document, or of an element */
+    struct extract_numbers **numbers; /* by slot; NULL: not wanted */
     uint64_t turn; /* grows with each document and element, so that
                       pointer_node.seen needs no resetting */
 };
@@ -172,15 +175,83 @@ error_code read_element(struct reading *reading, ondemand::value value)
     return simdjson::SUCCESS;
 }
 
+bool make_room(struct extract_numbers *numbers)
+{
+    if (numbers->n < numbers->room)
+        return true;
+    size_t room = numbers->room ? 2 * numbers->room : 512;
+    void *values = realloc(numbers->values, room * sizeof *numbers->values);
+    if (values)
+        numbers->values = static_cast<double *>(values);
+    void *texts = realloc(numbers->texts, room * sizeof *numbers->texts);
+    if (texts)
+        numbers->texts = static_cast<struct slice *>(texts);
+    if (!values || !texts)
+        return false;
+    numbers->room = room;
+    return true;
+}
+
+/* One element of an array whose numbers are kept. Looks, and takes nothing
+ * that read_value() may want. */
+error_code keep_number(struct extract_numbers *numbers, ondemand::value value,
+                       size_t index)
+{
+    struct extract_value found = {EXTRACT_ARRAY, {nullptr, 0}};
+    ondemand::json_type type;
+    SIMDJSON_TRY(value.type().get(type));
+    if (type == ondemand::json_type::string)
+        found.kind = EXTRACT_STRING;
+    else if (type == ondemand::json_type::object)
+        found.kind = EXTRACT_OBJECT;
+    else if (type != ondemand::json_type::array)
+        SIMDJSON_TRY(scalar_of(slice_from(value.raw_json_token()), &found));
+    if (found.kind == EXTRACT_NULL || numbers->odd || numbers->more)
+        return simdjson::SUCCESS;
+    numbers->more = numbers->n == EXTRACT_NUMBERS_MAX;
+    if (numbers->more)
+        return simdjson::SUCCESS;
+    if (!make_room(numbers))
+        return simdjson::MEMALLOC;
+    const char *end = found.text.data + found.text.len;
+    if (found.kind != EXTRACT_NUMBER ||
+        std::from_chars(found.text.data, end, numbers->values[numbers->n]).ec !=
+            std::errc()) {
+        numbers->odd = found.kind;
+        numbers->odd_at = index;
+        return simdjson::SUCCESS;
+    }
+    numbers->texts[numbers->n++] = found.text;
+    return simdjson::SUCCESS;
+}
+
+/* Those that are kept of the array at `node`, emptied; or NULL. */
+struct extract_numbers *numbers_at(struct reading *reading,
+                                   const struct pointer_node *node)
+{
+    if (node->slot == POINTER_NO_SLOT || reading->json->is_list)
+        return nullptr;
+    struct extract_numbers *numbers = reading->json->numbers[node->slot];
+    if (numbers) {
+        numbers->n = 0;
+        numbers->more = false;
+        numbers->odd = EXTRACT_ABSENT;
+    }
+    return numbers;
+}
+
 error_code read_array(struct reading *reading, ondemand::array array,
                       struct pointer_node *node, size_t depth)
 {
     size_t index = 0;
     bool is_list = reading->json->is_list && node->slot != POINTER_NO_SLOT &&
                    reading->values != reading->json->found;
+    struct extract_numbers *numbers = numbers_at(reading, node);
     for (auto step : array) {
         ondemand::value value;
         SIMDJSON_TRY(std::move(step).get(value));
+        if (numbers)
+            SIMDJSON_TRY(keep_number(numbers, value, index));
         struct pointer_node *child = child_at(index++, node);
         if (is_list) {
             SIMDJSON_TRY(read_element(reading, value));
@@ -319,7 +390,9 @@ static bool compile(struct extract_json *json, const char *list,
         static_cast<int *>(arena_alloc(&json->arena, n * sizeof *json->slots));
     json->found = static_cast<struct extract_value *>(
         arena_alloc(&json->arena, n * sizeof *json->found));
-    if (!json->slots || !json->found)
+    json->numbers = static_cast<struct extract_numbers **>(
+        arena_alloc(&json->arena, n * sizeof(struct extract_numbers *)));
+    if (!json->slots || !json->found || !json->numbers)
         return false;
     if (list && pointer_add(&json->root, list, 0, &json->arena) < 0)
         return false;
@@ -342,10 +415,36 @@ struct extract_json *extract_json_new(const char *list,
     return json;
 }
 
+bool extract_json_keep_numbers(struct extract_json *json, size_t i)
+{
+    struct extract_numbers **numbers = &json->numbers[json->slots[i]];
+    if (!*numbers)
+        *numbers = static_cast<struct extract_numbers *>(
+            arena_alloc(&json->arena, sizeof **numbers));
+    return *numbers;
+}
+
+const struct extract_numbers *
+extract_json_numbers(const struct extract_json *json, size_t i)
+{
+    return json->numbers[json->slots[i]];
+}
+
+static void numbers_free(struct extract_json *json)
+{
+    for (size_t i = 0; json->numbers && i < json->n; i++)
+        if (json->numbers[i]) {
+            free(json->numbers[i]->values);
+            free(json->numbers[i]->texts);
+        }
+}
+
 void extract_json_free(struct extract_json **json)
 {
-    if (*json)
+    if (*json) {
+        numbers_free(*json);
         arena_free(&(*json)->arena);
+    }
     delete *json;
     *json = nullptr;
 }
@@ -371,6 +470,14 @@ const char *extract_json_read(struct extract_json *json, struct slice body,
     if (json->is_list)
         ret_values[0] = at_list;
     return nullptr;
+}
+
+size_t extract_json_print(double value, char ret[EXTRACT_NUMBER_BYTES])
+{
+    std::to_chars_result end =
+        std::to_chars(ret, ret + EXTRACT_NUMBER_BYTES, value);
+    CHECK(end.ec == std::errc());
+    return static_cast<size_t>(end.ptr - ret);
 }
 
 bool extract_json_is_utf8(struct slice text)

@@ -29,6 +29,8 @@ extern "C" {
 /* The same two as in extract.h, which is not for C++. */
 #define EXTRACT_PADDING 64 /* readable bytes that must follow a body */
 #define EXTRACT_JSON_DEPTH_MAX 256
+#define EXTRACT_NUMBERS_MAX 20000 /* of one array: eighty years of days */
+#define EXTRACT_NUMBER_BYTES 32   /* of a double as text, at most 24 */
 
 enum extract_kind {
     EXTRACT_ABSENT,
@@ -46,6 +48,18 @@ struct extract_value {
     enum extract_kind kind;
     struct slice text; /* into the body or the reader's memory, until the next
                           call or the body's end */
+};
+
+/* The numbers of an array, without its nulls. */
+struct extract_numbers {
+    double *values;
+    struct slice *texts;   /* the same, as they were sent */
+    size_t n;              /* at most EXTRACT_NUMBERS_MAX */
+    bool more;             /* the array has more than that */
+    enum extract_kind odd; /* of the first element that is neither null nor
+                              a number that a double holds; else ABSENT */
+    size_t odd_at;         /* its place */
+    size_t room;           /* of the reader */
 };
 
 struct extract_json;
@@ -80,6 +94,20 @@ const char *extract_json_read(struct extract_json *json, struct slice body,
                               struct extract_value *ret_values,
                               extract_json_each *each, void *context);
 extern const char extract_json_no_memory[];
+
+/*
+ * From here on the reader keeps the numbers of the array at pointer `i`; not
+ * for lists. False when memory is out. extract_json_numbers() are those of the
+ * last document, where its value `i` was an array.
+ */
+MUSTCHECK
+bool extract_json_keep_numbers(struct extract_json *json, size_t i);
+const struct extract_numbers *
+extract_json_numbers(const struct extract_json *json, size_t i);
+
+/* A finite double as a JSON number, the shortest that is read as the same
+ * double again. Returns the length; no NUL is written. */
+size_t extract_json_print(double value, char ret[EXTRACT_NUMBER_BYTES]);
 
 /* Whether all of `text` is UTF-8 (without surrogates, RFC 3629). */
 bool extract_json_is_utf8(struct slice text);

@@ -129,6 +129,16 @@ bool check_pointer(struct loader *, const struct yaml_node *at,
                    const char *pointer);
 bool check_xpath(struct loader *, const struct yaml_node *at,
                  const char *xpath);
+/* pipeline_compute.c: the field's indicator, and its type by that; false after
+ * a complaint. */
+bool read_compute(struct loader *, const struct yaml_node *, struct field *);
+extern const char *const compute_choices[];
+extern const struct shape compute_with_number;
+#define COMPUTE_SHAPE                                                          \
+    {                                                                          \
+        .kind = SHAPE_CHOICE, .choices = compute_choices,                      \
+        .or = &compute_with_number                                             \
+    }
 /* pipeline_check.c: queues and workers as a graph. */
 void check_graph(struct loader *loader);
 

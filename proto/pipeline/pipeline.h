@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/slice.h"
+#include "pipeline/indicator.h"
 #include "pipeline/settings.h"
 
 #define PIPELINE_VERSION 1
@@ -119,6 +120,7 @@ struct field {
     const char *at; /* JSON Pointer (RFC 6901), or XPath for http_html */
     enum field_type type;
     usec_t unit;               /* FIELD_TIME: of numbers; default a second */
+    struct compute compute;    /* http_json: over the array at `at` */
     bool required;             /* default true */
     const char *default_value; /* NULL: none (then SQL NULL when absent) */
 };

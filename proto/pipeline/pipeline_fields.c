@@ -66,30 +66,33 @@ static const char *const unit_names[] = {"seconds", "milliseconds",
 
 /* A field is where it is found, or a map. */
 #define FIELD_MEMBERS(place, where)                                            \
+    {.name = "at", .required = 1, .shape = place, .help = where},              \
+        {.name = "default",                                                    \
+         .shape = {.kind = SHAPE_TEXT, .any_scalar = true},                    \
+         .help = "what is stored where it is absent"},                         \
+        {.name = "required",                                                   \
+         .shape = {.kind = SHAPE_BOOLEAN},                                     \
+         .fallback = "true",                                                   \
+         .help = "whether its absence fails the key; without a default"},      \
+        {.name = "type",                                                       \
+         .shape = SHAPE_OF_CHOICE(type_names),                                 \
+         .fallback = "number",                                                 \
+         .help = "what it must be"},                                           \
     {                                                                          \
-        {.name = "at", .required = 1, .shape = place, .help = where},          \
-            {.name = "default",                                                \
-             .shape = {.kind = SHAPE_TEXT, .any_scalar = true},                \
-             .help = "what is stored where it is absent"},                     \
-            {.name = "required",                                               \
-             .shape = {.kind = SHAPE_BOOLEAN},                                 \
-             .fallback = "true",                                               \
-             .help = "whether its absence fails the key; without a default"},  \
-            {.name = "type",                                                   \
-             .shape = SHAPE_OF_CHOICE(type_names),                             \
-             .fallback = "number",                                             \
-             .help = "what it must be"},                                       \
-            {.name = "unit",                                                   \
-             .shape = SHAPE_OF_CHOICE(unit_names),                             \
-             .fallback = "seconds",                                            \
-             .help = "of a time that is a number, since 1970"},                \
-            {0},                                                               \
+        .name = "unit", .shape = SHAPE_OF_CHOICE(unit_names),                  \
+        .fallback = "seconds",                                                 \
+        .help = "of a time that is a number, since 1970"                       \
     }
 
-static const struct member json_field_members[] = FIELD_MEMBERS(
-    SHAPE_OF_PATTERN(SHAPE_POINTER_PATTERN), "a JSON Pointer (RFC 6901)");
-static const struct member html_field_members[] =
-    FIELD_MEMBERS(SHAPE_OF_TEXT, "an XPath");
+static const struct member json_field_members[] = {
+    FIELD_MEMBERS(SHAPE_OF_PATTERN(SHAPE_POINTER_PATTERN),
+                  "a JSON Pointer (RFC 6901)"),
+    {.name = "compute",
+     .shape = COMPUTE_SHAPE,
+     .help = "an indicator over the array of numbers at that place"},
+    {0}};
+static const struct member html_field_members[] = {
+    FIELD_MEMBERS(SHAPE_OF_TEXT, "an XPath"), {0}};
 static const struct shape json_field_map = SHAPE_OF_MEMBERS(json_field_members);
 static const struct shape html_field_map = SHAPE_OF_MEMBERS(html_field_members);
 const struct shape json_field_shape = {.kind = SHAPE_TEXT,
@@ -228,23 +231,41 @@ static void parse_at(struct loader *loader, const struct worker *worker,
         check_xpath(loader, node, at);
 }
 
-/* {at, type, unit, required, default} */
+/* The type, which the indicator of a computed field fixes. */
+static bool parse_kind(struct loader *loader, const struct worker *worker,
+                       struct field *field, const struct yaml_node *node)
+{
+    const struct yaml_node *type = yaml_get(node, "type");
+    const struct yaml_node *compute =
+        worker->class == CLASS_HTTP_JSON ? yaml_get(node, "compute") : NULL;
+
+    if (compute && type)
+        complain(loader, type,
+                 "a computed field takes no type: count is an integer, all "
+                 "else a number");
+    if (compute)
+        return read_compute(loader, compute, field);
+    return !type || parse_type(loader, type, &field->type);
+}
+
+/* {at, type, unit, required, default, compute} */
 static void parse_field_map(struct loader *loader, const struct worker *worker,
                             struct field *field, const struct yaml_node *node)
 {
     const struct yaml_node *at = yaml_get(node, "at");
-    const struct yaml_node *type = yaml_get(node, "type");
     const struct yaml_node *required = yaml_get(node, "required");
     const struct yaml_node *fallback = yaml_get(node, "default");
     const struct yaml_node *unit = yaml_get(node, "unit");
 
-    load_check_keys(loader, node, "a field", json_field_members);
+    load_check_keys(loader, node, "a field",
+                    worker->class == CLASS_HTTP_JSON ? json_field_members
+                                                     : html_field_members);
     if (at)
         parse_at(loader, worker, field, at);
     else
         complain(loader, node, "a field needs 'at': a %s",
                  worker->class == CLASS_HTTP_JSON ? "JSON Pointer" : "XPath");
-    if (type && !parse_type(loader, type, &field->type))
+    if (!parse_kind(loader, worker, field, node))
         return;
     if (unit)
         parse_unit(loader, field, unit);

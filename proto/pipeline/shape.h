@@ -9,6 +9,7 @@
  *   pipeline_options.c   a worker's options, by class
  *   pipeline_request.c   retry
  *   pipeline_fields.c    a field, a column
+ *   pipeline_compute.c   what a field computes
  *   shape.c              the file itself, queues, workers
  */
 #ifndef PIPELINE_SHAPE_H

@@ -44,6 +44,17 @@ static bool set_class(struct extract_spec *spec, const char *name)
     return true;
 }
 
+/* NAME, or NAME NUMBER */
+static void set_compute(struct compute *compute, char *text)
+{
+    char *number = strchr(text, ' ');
+    if (number)
+        *number++ = '\0';
+    while (!is(text, indicator_name(compute->indicator)))
+        compute->indicator++;
+    compute->n = number ? atoi(number) : 0;
+}
+
 static bool set_of_field(struct extract_spec *spec, const char *word,
                          char *rest)
 {
@@ -66,6 +77,8 @@ static bool set_of_field(struct extract_spec *spec, const char *word,
         field->unit = atoll(rest);
     } else if (field && is(word, "default")) {
         field->default_value = rest;
+    } else if (field && is(word, "compute")) {
+        set_compute(&field->compute, rest);
     } else if (field && is(word, "type") && is_in(rest, types, 5, &type)) {
         field->type = (enum field_type)type;
     } else {

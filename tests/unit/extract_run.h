@@ -9,6 +9,7 @@
  *     unit MICROSECONDS          of a time
  *     optional                   not required
  *     default TEXT
+ *     compute INDICATOR          and its number: compute sma 50
  *     id, class_of_table, xpath, column, number   of an html_table
  *     list, key                                   of a json_list
  *     limit N                    at most so many keys

@@ -51,6 +51,9 @@ static void dump_fields(const struct worker *w, struct buffer *out)
         const struct field *f = &w->fields[i];
         buffer_printf(out, "  field %s: '%s' %s%s", f->name, f->at,
                       type_name(f->type), f->required ? " required" : "");
+        if (f->compute.indicator)
+            buffer_printf(out, " compute %s %d",
+                          indicator_name(f->compute.indicator), f->compute.n);
         if (f->default_value)
             buffer_printf(out, " default '%s'", f->default_value);
         if (f->unit != USEC_PER_SEC)

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "alloc_sweep.h"
+#include "extract_json.h"
 #include "extract_run.h"
 
 static const char quote[] =
@@ -16,6 +17,9 @@ static const char quote[] =
     "}}";
 static const char price[] =
     "class http_json\nfield price /chart/result/0/meta/regularMarketPrice\n";
+static const char computed[] =
+    "class http_json\nfield m /chart/result/0/indicators/quote/0/close\n"
+    "compute percentile 50\n";
 static const char at_a[] = "class http_json\nfield a /a\n";
 static const char text_at_a[] = "class http_json\nfield a /a\ntype text\n";
 
@@ -374,6 +378,31 @@ static void test_every_allocation_may_fail(void **state)
     extract_spec_init(&spec, price);
     assert_true(alloc_sweep(extract_price_once, &spec) >= 2);
     extract_spec_fini(&spec);
+    extract_spec_init(&spec, computed);
+    assert_true(alloc_sweep(extract_price_once, &spec) >= 7);
+    extract_spec_fini(&spec);
+}
+
+/* An array of so many numbers is read, and not one more. */
+static void test_many_numbers(void **state)
+{
+    (void)state;
+    struct buffer body = BUFFER_EMPTY;
+    buffer_append_text(&body, "{\"a\":[");
+    for (int i = 0; i < EXTRACT_NUMBERS_MAX; i++)
+        buffer_append_text(&body, "null,2,");
+    struct slice most = {body.data, body.len - 1};
+    struct buffer text = BUFFER_EMPTY;
+    static const char sum[] = "class http_json\nfield a /a\ncompute sum\n";
+
+    buffer_append_slice(&text, most);
+    buffer_append_text(&text, "]}");
+    assert_extract_slice(sum, buffer_slice(&text), "a 40000\n");
+    buffer_append_text(&body, "1]}");
+    assert_extract_slice(sum, buffer_slice(&body),
+                         "too_large: /a: more than 20000 numbers\n");
+    buffer_free(&body);
+    buffer_free(&text);
 }
 
 struct warm {
@@ -391,11 +420,10 @@ static void extract_warm(void *context)
 }
 
 /* An extractor that has seen an answer allocates nothing for the next. */
-static void test_nothing_is_allocated_when_warm(void **state)
+static void warm_up(const char *text)
 {
-    (void)state;
     struct extract_spec spec;
-    extract_spec_init(&spec, price);
+    extract_spec_init(&spec, text);
     struct warm warm = {extractor_new(&spec.worker), ""};
     assert_non_null(warm.extractor);
     memcpy(warm.body, quote, sizeof quote);
@@ -403,6 +431,13 @@ static void test_nothing_is_allocated_when_warm(void **state)
     assert_int_equal(alloc_sweep(extract_warm, &warm), 0);
     extractor_free(&warm.extractor);
     extract_spec_fini(&spec);
+}
+
+static void test_nothing_is_allocated_when_warm(void **state)
+{
+    (void)state;
+    warm_up(price);
+    warm_up(computed);
 }
 
 int main(void)
@@ -423,6 +458,7 @@ int main(void)
         cmocka_unit_test(test_depth_limit),
         cmocka_unit_test(test_lists),
         cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_many_numbers),
         cmocka_unit_test(test_every_allocation_may_fail),
         cmocka_unit_test(test_nothing_is_allocated_when_warm),
     };
