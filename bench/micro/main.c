@@ -102,7 +102,8 @@ static bool measure_answer(struct figures *ret)
     struct worker worker = {
         .class = CLASS_HTTP_JSON, .fields = &price, .n_fields = 1};
     struct answer answer = {.extractor = extractor_new(&worker)};
-    quotes_chart(&answer.body, "K0000001", "K0000001", PRICE, QUOTE_PRICE);
+    quotes_chart(&answer.body, "K0000001", "K0000001", PRICE, QUOTE_PRICE,
+                 slice_of(NULL));
     bool whole =
         answer.extractor && !answer.body.failed &&
         buffer_reserve(&answer.scratch, answer.body.len + EXTRACT_PADDING);

@@ -3,6 +3,7 @@
  *
  * All numbers but the price are made up from the hash of the symbol, so that
  * none of them is the price by chance, and an answer is the same each time.
+ * What two years of days hold is series.h's.
  */
 #include "quotes.h"
 
@@ -77,7 +78,8 @@ static void append_rest(struct buffer *to, uint64_t hash)
 }
 
 void quotes_chart(struct buffer *to, const char *symbol, const char *name,
-                  const char *price, enum quote_field field)
+                  const char *price, enum quote_field field,
+                  struct slice two_years)
 {
     uint64_t hash = text_mix(text_hash(symbol));
     bool early = hash % 2; /* the order of the real keys changes as well */
@@ -94,10 +96,15 @@ void quotes_chart(struct buffer *to, const char *symbol, const char *name,
                "\"end\":1786132800,\"gmtoffset\":-14400},"
                "\"post\":{\"timezone\":\"EDT\",\"start\":1786132800,"
                "\"end\":1786147200,\"gmtoffset\":-14400}},"
-               "\"dataGranularity\":\"1d\",\"range\":\"1d\","
+               "\"dataGranularity\":\"1d\",\"range\":\"");
+    buffer_append_text(to, two_years.len ? "2y" : "1d");
+    APPEND(to, "\","
                "\"validRanges\":[\"1d\",\"5d\",\"1mo\",\"3mo\",\"6mo\",\"1y\","
                "\"2y\",\"5y\",\"10y\",\"ytd\",\"max\"]},");
-    append_rest(to, hash / 2);
+    if (two_years.len)
+        buffer_append_slice(to, two_years);
+    else
+        append_rest(to, hash / 2);
 }
 
 void quotes_page(struct buffer *to, const char *symbol, const char *name,

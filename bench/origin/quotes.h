@@ -13,9 +13,11 @@
 enum quote_field { QUOTE_PRICE, QUOTE_NO_FIELD, QUOTE_NULL };
 
 /* The body of v8/finance/chart, 1.0 to 1.6 KB. Where the price stands in it,
- * and all else that varies, follows from the symbol. */
+ * and all else that varies, follows from the symbol. Its end is `two_years`
+ * (series.h) instead of one day, where that is not empty. */
 void quotes_chart(struct buffer *to, const char *symbol, const char *name,
-                  const char *price, enum quote_field field);
+                  const char *price, enum quote_field field,
+                  struct slice two_years);
 
 /* The quote page: the price in <span data-testid="qsp-price">, after another
  * index's in an element with data-field="regularMarketPrice". */

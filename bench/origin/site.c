@@ -16,6 +16,7 @@
 #include "quotes.h"
 #include "replay.h"
 #include "route.h"
+#include "series.h"
 #include "symbols.h"
 #include "text.h"
 
@@ -35,7 +36,8 @@ struct site {
     struct lists *lists;
     struct replay *replay; /* NULL: all answers are made */
     struct journal *journal;
-    struct pace borne;   /* requests that were not too many */
+    struct pace borne; /* requests that were not too many */
+    struct series series;
     struct buffer body;  /* of the answer at hand */
     struct buffer extra; /* of the answer at hand */
     struct odd odd;      /* of the answer at hand, and what it keeps */
@@ -89,6 +91,7 @@ void site_free(struct site **site)
         return;
     buffer_free(&(*site)->body);
     buffer_free(&(*site)->extra);
+    series_fini(&(*site)->series);
     odd_fini(&(*site)->odd);
     replay_free(&(*site)->replay);
     lists_free(&(*site)->lists);
@@ -275,8 +278,9 @@ static void answer_recorded(const struct site *site, const struct visit *visit,
     answer->body_lasts = true;
 }
 
-static void answer_quote(struct site *site, const struct visit *visit,
-                         enum quote_field field, struct answer *answer)
+static void answer_quote(struct site *site, const char *target,
+                         const struct visit *visit, enum quote_field field,
+                         struct answer *answer)
 {
     struct symbol symbol = {visit->key, visit->key, ""};
     if (field == QUOTE_PRICE && site->replay) {
@@ -292,8 +296,12 @@ static void answer_quote(struct site *site, const struct visit *visit,
     facts_price(site->facts, visit->key, digits);
     bool json = visit->page == PAGE_CHART;
     const char *price = odd_price(&site->odd, visit->fault, json, digits);
+    struct slice two_years = slice_of(NULL);
+    if (json && route_query_has(target, "range=2y"))
+        two_years = series_of(&site->series, visit->key);
     if (json)
-        quotes_chart(&site->body, visit->key, symbol.name, price, field);
+        quotes_chart(&site->body, visit->key, symbol.name, price, field,
+                     two_years);
     else
         quotes_page(&site->body, visit->key, symbol.name, price, field);
     set_body(site, answer, visit->page == PAGE_CHART ? TYPE_JSON : TYPE_HTML);
@@ -329,7 +337,7 @@ static void answer_page(struct site *site, const struct http_request *request,
         break;
     case PAGE_CHART:
     case PAGE_QUOTE:
-        answer_quote(site, visit, QUOTE_PRICE, answer);
+        answer_quote(site, request->target, visit, QUOTE_PRICE, answer);
         break;
     case PAGE_LOG:
         answer_journal(site, !route_query_has(request->target, "keys=0"),
@@ -373,7 +381,8 @@ static void answer_without_field(struct site *site,
     switch (visit->page) {
     case PAGE_CHART:
     case PAGE_QUOTE:
-        answer_quote(site, visit, null ? QUOTE_NULL : QUOTE_NO_FIELD, answer);
+        answer_quote(site, request->target, visit,
+                     null ? QUOTE_NULL : QUOTE_NO_FIELD, answer);
         break;
     case PAGE_WIKI:
         answer_list(site, null ? LIST_WIKI_NO_ROWS : LIST_WIKI_NO_TABLE,

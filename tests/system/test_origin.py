@@ -207,6 +207,26 @@ def test_each_chart_has_the_digits_of_the_facts(origin):
     assert {"9.0000004E-4", "336.569", "150", "187.44000244140625"} <= prices
 
 
+def test_two_years_of_days(origin):
+    """502 days, one of them null, the same each time; and the same price."""
+    server = origin()
+    path = CHART + "AAPL?interval=1d&range=2y"
+    answer = server.get(path)
+    assert answer.body == origin().get(path).body
+    assert 50_000 < len(answer.body) < 60_000
+    assert chart_price(answer.body) == server.price("AAPL")
+    chart = json.loads(answer.body)["chart"]["result"][0]
+    quote = chart["indicators"]["quote"][0]
+    rows = [*quote.values(), chart["indicators"]["adjclose"][0]["adjclose"]]
+    assert sorted(quote) == ["close", "high", "low", "open", "volume"]
+    assert chart["timestamp"] == sorted(set(chart["timestamp"]))
+    assert [len(row) for row in [chart["timestamp"], *rows]] == [502] * 7
+    assert [row.count(None) for row in rows] == [1] * 6
+    for low, close, high in zip(quote["low"], quote["close"], quote["high"]):
+        assert low is None or 0 < low <= close <= high
+    assert server.get(path.replace("AAPL", "KO")).body != answer.body
+
+
 def test_a_class_share_with_its_dot_is_not_found(origin):
     server = origin()
     assert server.chart("BRK-B").status == 200
