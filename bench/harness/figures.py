@@ -17,7 +17,7 @@ class Spread:
     def text(self):
         """12.3 (11.9 to 14.0)"""
         middle = number(self.median)
-        if self.n < 2:
+        if self.low == self.high:
             return middle
         return f"{middle} ({number(self.low)} to {number(self.high)})"
 

@@ -48,16 +48,17 @@ def pipeline(folder, url, keys, instances=64, options=""):
 
 
 def measure(folder, path, store, count, *, nodes=1, cores=None, servers=None,
-            look=False, limit=900, arguments=(), name="windrow"):
+            look=False, limit=900, arguments=(), before=(), name="windrow"):
     """One run of the pipeline at `path` into `store` (a URL) by so many
     nodes; its figures. Failed unless all `count` keys were stored.
 
     seconds is from the command to its end; node_us and master_us are CPU time
-    a key, cpu_us both; master_share is the master's part of both.
+    a key, cpu_us both; master_share is the master's part of both. `before` is
+    put before the command.
     """
     summary = folder / "summary.json"
     outcome = run(
-        [tools.program("windrow"), "run", path, "--scale", nodes, "--store",
+        [*before, tools.program("windrow"), "run", path, "--scale", nodes, "--store",
          store, "--progress", "none", "--summary", summary, *arguments],
         folder, cores=cores, servers=servers, look=look, limit=limit,
         name=name)
@@ -80,7 +81,8 @@ def measure(folder, path, store, count, *, nodes=1, cores=None, servers=None,
 
 def of_outcome(outcome, count):
     """The figures that each client has: what it took for `count` keys."""
-    return {"seconds": outcome.seconds, "keys_s": count / outcome.seconds,
+    return {"keys": count, "seconds": outcome.seconds,
+            "keys_s": count / outcome.seconds,
             "cpu_us": outcome.cpu * 1e6 / count,
             "keys_cpu_s": count / outcome.cpu if outcome.cpu else None,
             **{f"{name}_us": cpu * 1e6 / count

@@ -86,11 +86,26 @@ def test_a_small_run_is_reported(tmp_path):
     suite, = told["suites"]
     run, = suite["rounds"]["one core"]["Windrow, PostgreSQL"]
     assert run["keys_s"] > 0 and run["cpu_us"] > run["node_us"] > 0
+    assert any("times Go" in goal["what"] for goal in suite["goals"])
     rows = (tmp_path / "out/rounds.csv").read_text().splitlines()
     assert any(row.startswith("throughput,one core,") for row in rows)
     page = (tmp_path / "out/report.md").read_text()
     assert "| Windrow, PostgreSQL |" in page
     assert bench("report", "--from", tmp_path / "out").stdout == page
+
+
+# A part of a node's time is told by thread, library and function.
+def test_samples_are_sorted():
+    assert figured("""
+from harness.profile import Samples
+lines = [("windrow-node 7/7", "f1 curl_easy (/usr/lib/libcurl.so.4)"),
+         ("windrow-node 7/7", "f2 tcp_sendmsg ([kernel.kallsyms])"),
+         ("ZMQbg/IO/0 7/9", "f2 tcp_sendmsg ([kernel.kallsyms])"),
+         ("windrow-node 7/7", "f3 extract_json (/usr/bin/windrow-node)"),
+         ("windrow 5/5", "f4 main (/usr/bin/windrow)")]
+found = Samples("\\n".join(f"{a}  {b}" for a, b in lines))
+print({part: share for part, share in found.shares().items() if share})
+""") == ["{'HTTP': 0.5, 'extraction': 0.25, 'messages': 0.25}"]
 
 
 # What a system needs and lacks is said, and the others are measured.
