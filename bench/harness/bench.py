@@ -56,9 +56,14 @@ class Bench:
             self.folder / f"origin-{len(self.started)}",
             cores or self.cores.server, *arguments))
 
-    def postgres(self):
-        return self.server("postgres", lambda: servers.Postgres(
-            self.folder / "postgres", self.cores.server))
+    def postgres(self, **settings):
+        """A server of PostgreSQL with these settings beside those it has;
+        one for each set of them."""
+        name = "postgres" + "".join(
+            f" {key}={value}" for key, value in settings.items())
+        return self.server(name, lambda: servers.Postgres(
+            self.folder / f"postgres-{len(self.started)}", self.cores.server,
+            **settings))
 
     def shared_memory(self):
         """A folder in memory."""

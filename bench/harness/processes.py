@@ -153,6 +153,11 @@ class Outcome:
         self.peaks = peaks
 
 
+def pause(process):
+    """Between two looks: short for what may soon be over."""
+    return 0.01 if time.monotonic() < process.began + 1 else 0.2
+
+
 def run(command, folder, *, cores=None, env=None, servers=None, limit=600,
         look=False, statuses=(0,), name=None):
     """Runs a program to its end; its Outcome. `servers` are Processes whose
@@ -163,11 +168,10 @@ def run(command, folder, *, cores=None, env=None, servers=None, limit=600,
     process = Process(command, folder, cores, env, name)
     peaks = Peaks() if look else None
     try:
-        stop = process.began + limit
-        while not process.has_ended(0.02 if look else limit):
+        while not process.has_ended(pause(process) if look else limit):
             if look:
                 peaks.look(process.pid)
-            if time.monotonic() > stop:
+            if time.monotonic() > process.began + limit:
                 raise Failed(f"{process.name} did not end within {limit} s")
     finally:
         process.end(patience=2)

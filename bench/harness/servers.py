@@ -177,7 +177,7 @@ class Postgres:
              " symbol text NOT NULL, price numeric NOT NULL,"
              " extracted_time timestamptz NOT NULL)")
 
-    def __init__(self, folder, cores):
+    def __init__(self, folder, cores, **settings):
         self.bin = tools.postgres_programs()
         self.psql = tools.program("psql")
         self.folder = folder
@@ -194,7 +194,7 @@ class Postgres:
              "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8",
              "--no-sync"], check=True, capture_output=True, cwd="/")
         options = [f"--{name}={value}"
-                   for name, value in self.SETTINGS.items()]
+                   for name, value in {**self.SETTINGS, **settings}.items()]
         self.process = Process(
             [*until_death, self.bin / "postgres", "-D", folder / "data",
              *options, f"--unix_socket_directories={folder}"], folder, cores,

@@ -48,20 +48,23 @@ def pipeline(folder, url, keys, instances=64, options=""):
 
 
 def measure(folder, path, store, count, *, nodes=1, cores=None, servers=None,
-            look=False, limit=900, arguments=(), before=(), name="windrow"):
+            look=False, limit=900, arguments=(), before=(), env=None,
+            name="windrow"):
     """One run of the pipeline at `path` into `store` (a URL) by so many
     nodes; its figures. Failed unless all `count` keys were stored.
 
     seconds is from the command to its end; node_us and master_us are CPU time
-    a key, cpu_us both; master_share is the master's part of both. `before` is
+    a key, cpu_us both; master_share is the master's part of both. With `look`,
+    also the peak of memory of the master and of the largest node. `before` is
     put before the command.
     """
     summary = folder / "summary.json"
     outcome = run(
-        [*before, tools.program("windrow"), "run", path, "--scale", nodes, "--store",
-         store, "--progress", "none", "--summary", summary, *arguments],
+        [*before, tools.program("windrow"), "run", path, "--scale", nodes,
+         "--store", store, "--progress", "none", "--summary", summary,
+         *arguments],
         folder, cores=cores, servers=servers, look=look, limit=limit,
-        name=name)
+        env=env, name=name)
     told = json.loads(summary.read_text())
     if told["stored"] != count:
         raise Failed(f"{told['stored']} of {count} keys were stored: {told}")
@@ -71,11 +74,11 @@ def measure(folder, path, store, count, *, nodes=1, cores=None, servers=None,
     figures |= {
         "node_us": node_cpu * 1e6 / count,
         "master_us": master * 1e6 / count,
-        "master_share": master / outcome.cpu,
-        "node_peak_mb": max(node["memory_peak_bytes"]
-                            for node in told["nodes"]) / 1e6}
+        "master_share": master / outcome.cpu}
     if look:
-        figures["master_peak_mb"] = max(outcome.peaks.of("windrow")) / 1e6
+        figures |= {
+            "master_mb": max(outcome.peaks.of("windrow"), default=0) / 1e6,
+            "node_mb": max(outcome.peaks.of("windrow-node"), default=0) / 1e6}
     return figures
 
 
