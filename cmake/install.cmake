@@ -3,7 +3,8 @@
 #
 #   windrow        the master, pipelines, documentation, schedule by systemd
 #   windrow-node   the node, which also serves a master on another machine
-#   windrow-bench  windrow-origin, the server that plays the sites
+#   windrow-bench  windrow-bench, the benchmarks, and windrow-origin, the server
+#                  that plays the sites
 set(windrow_deploy ${CMAKE_SOURCE_DIR}/deploy)
 set(windrow_units lib/systemd/system)
 
@@ -29,10 +30,9 @@ function(windrow_gzip source name)
     add_custom_target(page_${target} ALL DEPENDS ${made})
 endfunction()
 
-# What each program has: itself, its page, its completions.
-function(windrow_program program component)
-    install(TARGETS ${program} RUNTIME COMPONENT ${component})
-    # One file a shell: each completes all three programs.
+# What each program has besides itself: its completions.
+function(windrow_completions program component)
+    # One file a shell: each completes all the programs.
     install(FILES ${windrow_deploy}/completions/windrow.bash
             DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions
             RENAME ${program} COMPONENT ${component})
@@ -44,12 +44,27 @@ function(windrow_program program component)
             RENAME ${program}.fish COMPONENT ${component})
 endfunction()
 
+function(windrow_program program component)
+    install(TARGETS ${program} RUNTIME COMPONENT ${component})
+    windrow_completions(${program} ${component})
+endfunction()
+
 windrow_program(windrow windrow)
 windrow_program(windrow-node windrow-node)
 windrow_program(windrow-origin windrow-bench)
 windrow_page(windrow windrow.1 windrow-pipeline.5)
 windrow_page(windrow-node windrow-node.1)
-windrow_page(windrow-bench windrow-origin.1)
+windrow_page(windrow-bench windrow-bench.1 windrow-origin.1)
+
+# The benchmarks: a script, its modules, and programs of no use by themselves.
+install(PROGRAMS bench/windrow-bench DESTINATION ${CMAKE_INSTALL_BINDIR}
+        COMPONENT windrow-bench)
+windrow_completions(windrow-bench windrow-bench)
+install(DIRECTORY bench/harness bench/suites bench/peers
+        DESTINATION ${CMAKE_INSTALL_DATADIR}/windrow-bench
+        COMPONENT windrow-bench PATTERN __pycache__ EXCLUDE)
+install(TARGETS windrow-bench-loop windrow-bench-store
+        RUNTIME DESTINATION lib/windrow-bench COMPONENT windrow-bench)
 
 set(windrow_doc ${CMAKE_INSTALL_DATADIR}/doc/windrow)
 install(DIRECTORY pipelines/ DESTINATION ${CMAKE_INSTALL_DATADIR}/windrow/pipelines
@@ -111,12 +126,20 @@ string(CONCAT CPACK_COMPONENT_WINDROW-NODE_DESCRIPTION "${windrow_about}\n\n"
     "This is the node, one process a core. The master starts its own on its
 machine; on other machines this package serves a master over the network.")
 string(CONCAT CPACK_COMPONENT_WINDROW-BENCH_DESCRIPTION "${windrow_about}\n\n"
-    "This is windrow-origin, which answers as those sites would, with delays
-and faults on demand: for tries, tests and measurements without a network.")
+    "This is windrow-bench, which measures Windrow, and others beside it, on
+this machine; and windrow-origin, which answers as those sites would, with
+delays and faults on demand: for tries, tests and measurements without a
+network.")
 set(CPACK_DEBIAN_WINDROW_PACKAGE_NAME windrow)
 set(CPACK_DEBIAN_WINDROW_PACKAGE_DEPENDS "windrow-node (= ${PROJECT_VERSION}), tzdata")
 set(CPACK_DEBIAN_WINDROW_PACKAGE_SUGGESTS "postgresql, windrow-bench")
 set(CPACK_DEBIAN_WINDROW-NODE_PACKAGE_NAME windrow-node)
 set(CPACK_DEBIAN_WINDROW-NODE_PACKAGE_DEPENDS ca-certificates)
 set(CPACK_DEBIAN_WINDROW-BENCH_PACKAGE_NAME windrow-bench)
+# What is missing of the rest is left out of a measurement, which says so.
+set(CPACK_DEBIAN_WINDROW-BENCH_PACKAGE_DEPENDS "python3")
+set(CPACK_DEBIAN_WINDROW-BENCH_PACKAGE_RECOMMENDS
+    "windrow (= ${PROJECT_VERSION}), nginx-light, wrk, curl, postgresql, gnuplot-nox")
+set(CPACK_DEBIAN_WINDROW-BENCH_PACKAGE_SUGGESTS
+    "linux-perf, golang-go, golang-github-jackc-pgx-v4-dev, python3-aiohttp, python3-asyncpg, python3-uvloop, python3-requests, python3-psycopg2, python3-scrapy")
 include(CPack)

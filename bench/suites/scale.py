@@ -1,12 +1,8 @@
 """What more keys and more nodes cost: time, memory, the master's part."""
-import pathlib
-import urllib.request
-
-from harness import processes, servers, tools, windrow
-from harness.tools import Missing
+from harness import servers, windrow
 
 ORDER = 6
-TITLE = "Scale: 500 to 5,000,000 keys, 1 to 8 nodes, and the start"
+TITLE = "Scale: 500 to 5,000,000 keys, 1 to 8 nodes"
 ABOUT = """\
 Windrow into PostgreSQL, asking nginx. The nodes have the client's core, or
 the clients' cores where there are more than two, so that several nodes on one
@@ -19,7 +15,6 @@ SIZES = [500, 5_000, 50_000, 500_000]
 LARGEST = 5_000_000
 BASE = 50_000  # whose memory that of the largest is compared with
 MORE_MB = 8
-START_KEYS = 503
 
 
 class Systems:
@@ -56,7 +51,6 @@ def run(bench):
     systems = Systems(bench)
     keys(bench, systems)
     nodes(bench, systems)
-    start(bench)
 
 
 def keys(bench, systems):
@@ -110,64 +104,3 @@ def nodes(bench, systems):
         "master": [(int(name.split()[0]),
                     rounds.median(name, "master_percent"))
                    for name in rounds.systems()]})
-
-
-# The start: a short run, from the command to its end.
-
-def pipeline_of_companies():
-    for path in ((tools.SOURCE or pathlib.Path("/nonexistent"))
-                 / "pipelines/sp500.yaml",
-                 pathlib.Path("/usr/share/windrow/pipelines/sp500.yaml")):
-        if path.exists():
-            return path
-    raise Missing("pipelines/sp500.yaml is missing: apt-get install windrow")
-
-
-def run_windrow(bench, origin, path):
-    store = windrow.fresh_sqlite(bench.folder)
-    figures = windrow.measure(
-        bench.folder, path, store, START_KEYS, nodes=2,
-        cores=bench.cores.every, env={
-            "WIKIPEDIA_URL": origin.url, "YAHOO_URL": origin.url,
-            "YAHOO_RATE": "unlimited", "YAHOO_IN_FLIGHT": "unlimited"})
-    windrow.check_sqlite(store, START_KEYS)
-    return figures | {"ms": figures["seconds"] * 1e3}
-
-
-def run_curl(bench, config):
-    outcome = processes.run(
-        [tools.program("curl"), "--silent", "--fail", "--parallel",
-         "--parallel-max", "64", "--config", config], bench.folder,
-        cores=bench.cores.every)
-    return windrow.of_outcome(outcome, START_KEYS) | {
-        "ms": outcome.seconds * 1e3}
-
-
-def start(bench):
-    origin = bench.origin()
-    with urllib.request.urlopen(origin.url + "/symbols.txt") as answer:
-        symbols = answer.read().decode().split()
-    symbols = [symbol.replace(".", "-") for symbol in symbols]
-    listed = bench.folder / "symbols.txt"
-    listed.write_text("\n".join(symbols) + "\n")
-    config = bench.folder / "curl.config"
-    config.write_text("".join(
-        f"url = {origin.url}{servers.PATH}{symbol}{servers.ASKED}\n"
-        "output = /dev/null\n" for symbol in symbols)
-        + 'user-agent = "Mozilla/5.0 (compatible; peer/1.0)"\n')
-    from_page, from_file = "list from the page, sp500.yaml", "list from a file"
-    rounds = bench.in_turn("start", {
-        from_page: lambda: run_windrow(bench, origin, pipeline_of_companies()),
-        from_file: lambda: run_windrow(bench, origin, windrow.pipeline(
-            bench.folder, origin.url, listed)),
-        "curl --parallel, nothing stored": lambda: run_curl(bench, config)},
-        rounds=bench.n_rounds(5, 15), show="ms")
-    bench.say(f"The start: {START_KEYS} companies from the bundled origin, "
-              "without latency, by two nodes into SQLite with full "
-              "durability, on all cores, from the command to its end.")
-    bench.table(rounds, {"ms": "ms", "CPU, µs a key": "cpu_us"},
-                against=(from_page, "ms"))
-    bench.bars(f"Milliseconds from command to end, {START_KEYS} keys", "ms",
-               rounds, "ms")
-    bench.goal(f"{START_KEYS} companies, command to end",
-               rounds.spread(from_page, "ms"), "<=", 150, " ms")

@@ -1,5 +1,5 @@
-# Completion for windrow, windrow-node and windrow-origin in bash. What is
-# offered is what their --help says.
+# Completion for windrow, windrow-node, windrow-origin and windrow-bench in
+# bash. What is offered is what their --help says.
 _windrow()
 {
     local word=$2 before=$3 help choices offered
@@ -20,8 +20,11 @@ _windrow()
     elif [[ $before == --* ]]; then
         choices=$(sed -n "s/^  $before \([^ ]*\).*/\1/p" <<<"$help")
         [[ $choices != *'|'* ]] || offered=${choices//|/ }
+    elif [[ ${1##*/} == windrow-bench ]]; then
+        offered="list report $("$1" list 2>/dev/null | sed 's/ .*//')"
     fi
     # Nothing offered: bash itself offers files.
     mapfile -t COMPREPLY < <(compgen -W "${offered:-}" -- "$word")
 }
-complete -o default -F _windrow windrow windrow-node windrow-origin
+complete -o default -F _windrow windrow windrow-node windrow-origin \
+    windrow-bench

@@ -1,5 +1,5 @@
-# Completion for windrow, windrow-node and windrow-origin in fish. What is
-# offered is what their --help says.
+# Completion for windrow, windrow-node, windrow-origin and windrow-bench in
+# fish. What is offered is what their --help says.
 function __windrow_complete
     set -l words (commandline -opc)
     set -l ask $words[1]
@@ -21,9 +21,13 @@ function __windrow_complete
         printf '%s\n' $help |
             string match -r -- '^  (?:--[a-z-]+, )*--[a-z-]+' |
             string match -ra -- '--[a-z-]+'
+        if string match -qr '(^|/)windrow-bench$' -- $words[1]
+            printf '%s\n' list report
+            $ask list 2>/dev/null | string replace -r '^(\S+) +' '$1\t'
+        end
         __fish_complete_path (commandline -ct)
     end
 end
-for program in windrow windrow-node windrow-origin
+for program in windrow windrow-node windrow-origin windrow-bench
     complete -c $program -f -a '(__windrow_complete)'
 end

@@ -1,6 +1,6 @@
-#compdef windrow windrow-node windrow-origin
-# Completion for windrow, windrow-node and windrow-origin in zsh. What is
-# offered is what their --help says.
+#compdef windrow windrow-node windrow-origin windrow-bench
+# Completion for windrow, windrow-node, windrow-origin and windrow-bench in zsh.
+# What is offered is what their --help says.
 local -a ask offered
 local help choices before=$words[CURRENT-1]
 ask=($words[1])
@@ -26,5 +26,11 @@ elif [[ $before == --* ]]; then
         compadd -- ${(s:|:)choices}
         return
     fi
+elif [[ ${words[1]:t} == windrow-bench ]]; then
+    offered=(${(f)"$($words[1] list 2>/dev/null |
+        sed -nE 's/^([a-z]+) +(.*)$/\1:\2/p')"}
+        'list:the suites' 'report:print the newest measurement')
+    _describe suite offered
+    return
 fi
 _files

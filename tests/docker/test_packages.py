@@ -48,7 +48,7 @@ apt-get -qq update
 rm /etc/dpkg/dpkg.cfg.d/* 2>/dev/null || true # manual pages too
 find / -xdev -name '*windrow*' -not -path '/proc/*' | sort >/tmp/before
 apt-get -qq install -y --no-install-recommends /packages/*.deb >/dev/null 2>&1
-for program in windrow windrow-node windrow-origin; do
+for program in windrow windrow-node windrow-origin windrow-bench; do
     $program --version
     test -s /usr/share/man/man1/$program.1.gz
     test -s /usr/share/bash-completion/completions/$program
@@ -65,6 +65,11 @@ WIKIPEDIA_URL=$site YAHOO_URL=$site YAHOO_RATE=unlimited \
     YAHOO_IN_FLIGHT=unlimited DATABASE_URL=sqlite:/tmp/x.db \
     windrow run /usr/share/windrow/pipelines/sp500.yaml --progress none
 kill %1
+cd /tmp
+windrow-bench list
+windrow-bench start --rounds 1 --into /tmp/measured >/dev/null 2>&1
+grep 'command to its end' /tmp/measured/report.md
+rm -r /tmp/measured
 dpkg -s windrow | sed -n 's/^Status: //p'
 apt-get -qq purge -y windrow windrow-node windrow-bench >/dev/null 2>&1
 find / -xdev -name '*windrow*' -not -path '/proc/*' | sort >/tmp/after
@@ -72,7 +77,8 @@ diff /tmp/before /tmp/after && echo nothing is left
 """
     out = docker("run", "--rm", "-v", f"{packages}:/packages:ro",
                  "debian:bookworm-slim", "bash", "-c", script, timeout=180)
-    for program in ["windrow", "windrow-node", "windrow-origin"]:
+    for program in ["windrow", "windrow-node", "windrow-origin",
+                    "windrow-bench"]:
         assert f"{program} 0." in out
     assert "503 stored, 0 failed" in out
     assert "install ok installed" in out and "nothing is left" in out
@@ -136,7 +142,8 @@ def test_bash_completes_commands():
 
 @pytest.mark.parametrize("command", [
     ("windrow", "run"), ("windrow", "resume"), ("windrow", "failures"),
-    ("windrow-node",), ("windrow-origin",)], ids=" ".join)
+    ("windrow-node",), ("windrow-origin",), ("windrow-bench",)],
+    ids=" ".join)
 def test_bash_completes_each_option(command):
     assert bash_offers(*command, "--") == options_of(*command)
 
@@ -145,6 +152,7 @@ def test_bash_completes_values():
     assert bash_offers("windrow", "run", "--progress", "") == {
         "auto", "bar", "plain", "json", "none"}
     assert bash_offers("windrow", "run", "--format", "j") == {"json"}
+    assert bash_offers("windrow-bench", "thr") == {"throughput"}
 
 
 def shell(name):
@@ -159,10 +167,11 @@ def test_fish_completes():
               f"source {SOURCE}/deploy/completions/windrow.fish; "
               "complete -C 'windrow resu'; complete -C 'windrow run --sc'; "
               "complete -C 'windrow-node --con'; "
-              "complete -C 'windrow run --progress pl'")
+              "complete -C 'windrow run --progress pl'; "
+              "complete -C 'windrow-bench sto'")
     out = run("fish", "--no-config", "-c", script)
     words = [line.split("\t")[0] for line in out.splitlines()]
-    assert words == ["resume", "--scale", "--connect", "plain"]
+    assert words == ["resume", "--scale", "--connect", "plain", "store"]
 
 
 # zsh completes in a terminal only: one is played to it.

@@ -29,7 +29,8 @@ MANUALS = {"windrow.1": ("windrow", ["run", "resume", "scale", "check", "schema"
                                      "runs", "failures", "healthy", "keygen",
                                      "settings"]),
            "windrow-node.1": ("windrow-node", []),
-           "windrow-origin.1": ("windrow-origin", [])}
+           "windrow-origin.1": ("windrow-origin", []),
+           "windrow-bench.1": ("windrow-bench", [])}
 
 
 # Dialogues.
