@@ -6,7 +6,7 @@
 
 #include "base/crash_point.h"
 #include "commands.h"
-#include "context.h"
+#include "find_run.h"
 #include "processes.h"
 
 #define RUNS_LOOKED_AT 100
@@ -38,16 +38,14 @@ static int find_living(struct context *context, int64_t *ret_run,
     return error_set(err, ERR_NOT_FOUND, "no run goes on in this database");
 }
 
-/* --run is a run's number or its name. */
-static int find_run(struct context *context, int64_t *ret_run,
-                    struct error *err)
+/* --run, or the newest that goes on. */
+static int which_run(struct context *context, int64_t *ret)
 {
-    const char *run = context->options->run;
-    if (!run)
-        return find_living(context, ret_run, err);
-    if (parse(run, INT64_MAX, ret_run))
-        return 0;
-    return ledger_run_named(context->ledger, run, ret_run, err);
+    struct error err = ERROR_NONE;
+    if (context->options->run)
+        return find_run(context, context->options->run, ret);
+    return find_living(context, ret, &err) ? context_complain(context, &err)
+                                           : 0;
 }
 
 int command_scale(const struct options *options)
@@ -61,9 +59,9 @@ int command_scale(const struct options *options)
                 PROCESSES_MAX, options->argument);
         status = EXIT_BAD_USAGE;
     }
-    if (!status && !(status = context_open_ledger(&context))) {
-        if (find_run(&context, &run, &err) ||
-            ledger_run_scale(context.ledger, run, (int)nodes, &err))
+    if (!status && !(status = context_open_ledger(&context)) &&
+        !(status = which_run(&context, &run))) {
+        if (ledger_run_scale(context.ledger, run, (int)nodes, &err))
             status = context_complain(&context, &err);
         CRASH_POINT("scale_after_write");
         if (!status)

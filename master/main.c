@@ -8,6 +8,10 @@
 
 #include "base/process.h"
 #include "commands.h"
+#include "pipeline/spell.h"
+
+#define RUN_TEXT                                                               \
+    "RUN is a run's number, its name, or `last`; `windrow runs` lists them.\n"
 
 static const struct command commands[] = {
     {"run", "[PIPELINE]", "Run a pipeline from its beginning to its end",
@@ -18,8 +22,8 @@ static const struct command commands[] = {
      "4 could not finish, 2 bad usage or pipeline, 130 interrupted.\n",
      command_run},
     {"resume", "RUN", "Go on with a run that was interrupted",
-     "RUN is its number, as `windrow runs` lists it. What is stored is not\n"
-     "asked for again. Exit status: as for run.\n",
+     RUN_TEXT "What is stored is not asked for again. Exit status: as for "
+              "run.\n",
      command_resume},
     {"scale", "N", "Have N local nodes from now on, in a run that goes on",
      "Its master hears of it within two seconds (a third of its lease). Nodes\n"
@@ -36,7 +40,7 @@ static const struct command commands[] = {
      command_schema},
     {"runs", NULL, "List the runs in the database, the newest first", NULL,
      command_runs},
-    {"failures", "RUN", "List the keys of a run that failed, and why", NULL,
+    {"failures", "RUN", "List the keys of a run that failed, and why", RUN_TEXT,
      command_failures},
     {"healthy", "FILE", "Say whether the process that touches FILE lives",
      "FILE is its --health-file. Exit status: 0 it does, 1 it does not.\n",
@@ -75,6 +79,22 @@ static const struct command *find(const char *name)
     return NULL;
 }
 
+static int no_command(const char *name)
+{
+    const char *names[N_COMMANDS];
+    for (size_t i = 0; i < N_COMMANDS; i++)
+        names[i] = commands[i].name;
+    const char *near = spell_nearest(name, names, N_COMMANDS);
+    if (!*name) {
+        print_usage(stderr);
+        return EXIT_BAD_USAGE;
+    }
+    fprintf(stderr, "windrow: no command \"%s\"%s%s%s (see windrow --help)\n",
+            name, near ? "; did you mean " : "", near ? near : "",
+            near ? "?" : "");
+    return EXIT_BAD_USAGE;
+}
+
 static void raise_descriptor_limit(void)
 {
     struct rlimit limit;
@@ -98,12 +118,8 @@ int main(int argc, char **argv)
         return 0;
     }
     const struct command *command = find(name);
-    if (!command) {
-        if (*name)
-            fprintf(stderr, "windrow: no command \"%s\"\n\n", name);
-        print_usage(stderr);
-        return EXIT_BAD_USAGE;
-    }
+    if (!command)
+        return no_command(name);
     struct options options;
     int status;
     if (!options_parse(command, argc - 1, argv + 1, &options, &status))

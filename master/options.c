@@ -12,44 +12,57 @@
 #include "wire/message.h"
 
 enum option_id {
-    OPTION_BATCH = 1000,
+    OPTION_FIRST = 1000, /* behind all letters */
+    OPTION_AFTER,
+    OPTION_BATCH,
     OPTION_DAYS,
     OPTION_DRY_RUN,
     OPTION_ENV,
     OPTION_EVERY,
     OPTION_FORCE,
     OPTION_FORMAT,
+    OPTION_FORMAT_EXPORT,
+    OPTION_FORMAT_ROWS,
     OPTION_HEALTH_FILE,
     OPTION_HELP,
     OPTION_HOLIDAYS,
     OPTION_HOURS,
     OPTION_IF_MISSING,
     OPTION_INSECURE,
+    OPTION_INTO,
     OPTION_KEYS,
+    OPTION_LATEST,
     OPTION_LIMIT,
     OPTION_LISTEN,
     OPTION_LOG_FORMAT,
     OPTION_MISSED,
     OPTION_NAME,
     OPTION_NODE,
+    OPTION_NO_PAGER,
     OPTION_PROGRESS,
+    OPTION_REASON,
     OPTION_RUN,
     OPTION_RUNS,
     OPTION_SCALE,
+    OPTION_SINCE,
     OPTION_STORE,
     OPTION_SUMMARY,
+    OPTION_TABLE,
     OPTION_TASK_PORTS,
     OPTION_TIME_ZONE,
+    OPTION_WORKER,
 };
 
 static const struct {
     const char *name;
     enum option_id id;
     const char *argument; /* NULL: none */
-    const char *commands; /* " run resume " */
+    const char *commands; /* " run resume retry " */
     const char *help;
 } table[] = {
-    {"batch", OPTION_BATCH, "N", " run resume ",
+    {"after", OPTION_AFTER, "N", " failures ",
+     "only failures behind number N: the next page"},
+    {"batch", OPTION_BATCH, "N", " run resume retry ",
      "keys in a batch, 1 to 512 (default: by keys and nodes)"},
     {"days", OPTION_DAYS, "DAYS", " run ",
      "of --every: on these days only, like mon-fri"},
@@ -57,17 +70,23 @@ static const struct {
      "check pipeline, settings and database, making the\n"
      "                        tables that are missing; start nothing;\n"
      "                        with --every: say when the next runs are due"},
-    {"env", OPTION_ENV, "FILE", " run resume runs failures check scale ",
+    {"env", OPTION_ENV, "FILE",
+     " run resume retry runs failures check scale prices export show ",
      "settings, below the environment; may be repeated\n"
      "                        (default: .env beside the pipeline)"},
     {"every", OPTION_EVERY, "TIME", " run ",
      "again and again: 60s, 5m, or five fields of crontab(5)\n"
      "                        like \"*/5 9-16 * * mon-fri\""},
-    {"force", OPTION_FORCE, NULL, " resume ",
+    {"force", OPTION_FORCE, NULL, " resume retry ",
      "go on although the settings differ from the run's"},
-    {"format", OPTION_FORMAT, "text|json", " run resume runs failures check ",
+    {"format", OPTION_FORMAT, "text|json",
+     " run resume retry runs failures check show ",
      "of what is printed on standard output"},
-    {"health-file", OPTION_HEALTH_FILE, "FILE", " run resume ",
+    {"format", OPTION_FORMAT_EXPORT, "csv|json", " export ",
+     "of the rows (default csv)"},
+    {"format", OPTION_FORMAT_ROWS, "table|csv|json", " prices ",
+     "of what is printed (default table)"},
+    {"health-file", OPTION_HEALTH_FILE, "FILE", " run resume retry ",
      "touch FILE each second, as WINDROW_HEALTH_FILE"},
     {"help", OPTION_HELP, NULL, NULL, "this text"},
     {"holidays", OPTION_HOLIDAYS, "FILE", " run ",
@@ -76,16 +95,22 @@ static const struct {
      "of --every: within these hours only, like 09:30-16:00"},
     {"if-missing", OPTION_IF_MISSING, NULL, " keygen ",
      "leave what is there as it is, without a complaint"},
-    {"insecure", OPTION_INSECURE, NULL, " run resume ",
+    {"insecure", OPTION_INSECURE, NULL, " run resume retry ",
      "let nodes of other machines take part without keys"},
-    {"keys", OPTION_KEYS, "DIR", " run resume ",
+    {"into", OPTION_INTO, "FILE", " export ",
+     "write them there, instead of to standard output"},
+    {"keys", OPTION_KEYS, "DIR", " run resume retry ",
      "the keys of the cluster, made by `windrow keygen DIR`"},
+    {"latest", OPTION_LATEST, NULL, " prices ",
+     "only the newest row of each key: the default without\n"
+     "                        --since"},
     {"limit", OPTION_LIMIT, "N", " run ",
      "take only the first N keys of each source"},
-    {"listen", OPTION_LISTEN, "tcp://ADDRESS:PORT", " run resume ",
+    {"limit", OPTION_LIMIT, "N", " failures ", "show at most N"},
+    {"listen", OPTION_LISTEN, "tcp://ADDRESS:PORT", " run resume retry ",
      "let nodes of other machines take part, at PORT and\n"
      "                        PORT + 1 and --task-ports"},
-    {"log-format", OPTION_LOG_FORMAT, "text|json", " run resume ",
+    {"log-format", OPTION_LOG_FORMAT, "text|json", " run resume retry ",
      "of the lines on standard error"},
     {"missed", OPTION_MISSED, "skip|catch-up", " run ",
      "of --every: leave out times that came during a run or\n"
@@ -94,23 +119,33 @@ static const struct {
     {"name", OPTION_NAME, "NAME", " run ",
      "of several masters with this name one leads the run,\n"
      "                        the others stand by; it is not run twice"},
+    {"no-pager", OPTION_NO_PAGER, NULL, " runs failures prices export show ",
+     "print on the terminal as elsewhere, not through PAGER"},
     {"node", OPTION_NODE, "NAME", " keygen ", "make the key of one more node"},
-    {"progress", OPTION_PROGRESS, "auto|bar|plain|json|none", " run resume ",
-     "auto: a bar on a terminal, else lines"},
+    {"progress", OPTION_PROGRESS, "auto|bar|plain|json|none",
+     " run resume retry ", "auto: a bar on a terminal, else lines"},
+    {"reason", OPTION_REASON, "REASON", " failures ",
+     "only those that failed for it, as timed_out"},
     {"run", OPTION_RUN, "RUN", " scale ", "the run: its number or its name"},
     {"runs", OPTION_RUNS, "N", " run ", "of --every: end after N runs"},
-    {"scale", OPTION_SCALE, "N|auto|A-B", " run resume ",
+    {"scale", OPTION_SCALE, "N|auto|A-B", " run resume retry ",
      "node processes here (default auto: one a core);\n"
      "                        0 with --listen"},
-    {"store", OPTION_STORE, "URL", " run resume runs failures scale ",
+    {"since", OPTION_SINCE, "TIME", " prices ",
+     "rows fetched since then: 2h, 3d, 2026-11-22T18:00"},
+    {"store", OPTION_STORE, "URL",
+     " run resume retry runs failures scale prices export show ",
      "postgresql://… or sqlite:FILE, as DATABASE_URL"},
-    {"summary", OPTION_SUMMARY, "FILE", " run resume ",
+    {"summary", OPTION_SUMMARY, "FILE", " run resume retry ",
      "write the summary there too, as JSON"},
-    {"task-ports", OPTION_TASK_PORTS, "FIRST-LAST", " run resume ",
+    {"table", OPTION_TABLE, "NAME", " prices export ",
+     "the table, where a pipeline has several, or another"},
+    {"task-ports", OPTION_TASK_PORTS, "FIRST-LAST", " run resume retry ",
      "one for each node (default: any that are free)"},
     {"time-zone", OPTION_TIME_ZONE, "ZONE", " run ",
      "of --every: whose times are meant, like\n"
      "                        America/New_York (default: the system's)"},
+    {"worker", OPTION_WORKER, "NAME", " failures ", "only those of one worker"},
 };
 #define N_OPTIONS (sizeof table / sizeof *table)
 
@@ -205,8 +240,12 @@ static const char *take_number(struct options *options, int id,
             return "a number from 1 to 512";
         options->batch = (int)number;
         return NULL;
+    case OPTION_AFTER:
+        if (!parse_integer(value, 0, INT64_MAX, &options->after))
+            return "a number from 0 up";
+        return NULL;
     case OPTION_LIMIT:
-        if (!parse_integer(value, 1, INT64_MAX, &options->limit))
+        if (!parse_integer(value, 1, LIMIT_MAX, &options->limit))
             return "a number from 1 up";
         return NULL;
     case OPTION_RUNS:
@@ -234,6 +273,14 @@ static const char *take_choice(struct options *options, int id,
         if (place < 0)
             return "skip or catch-up";
         options->catch_up = place == 1;
+        return NULL;
+    }
+    if (id == OPTION_FORMAT_ROWS || id == OPTION_FORMAT_EXPORT) {
+        place = choice(value, "table|csv|json");
+        bool all = id == OPTION_FORMAT_ROWS;
+        if (place < (int)(all ? ROWS_TABLE : ROWS_CSV))
+            return all ? "table, csv or json" : "csv or json";
+        options->rows_format = (enum rows_format)place;
         return NULL;
     }
     place = choice(value, "text|json");
@@ -306,17 +353,54 @@ static bool take_schedule(struct options *options, int id, const char *value)
     }
 }
 
+/* What the commands that look at runs have. False: it is none of these. */
+static bool take_look(struct options *options, int id, const char *value)
+{
+    switch (id) {
+    case OPTION_INTO:
+        options->into = value;
+        return true;
+    case OPTION_LATEST:
+        options->latest = true;
+        return true;
+    case OPTION_NO_PAGER:
+        options->no_pager = true;
+        return true;
+    case OPTION_REASON:
+        options->reason = value;
+        return true;
+    case OPTION_RUN:
+        options->run = value;
+        return true;
+    case OPTION_SINCE:
+        options->since = value;
+        return true;
+    case OPTION_TABLE:
+        options->table = value;
+        return true;
+    case OPTION_WORKER:
+        options->worker = value;
+        return true;
+    default:
+        return false;
+    }
+}
+
 static const char *take(struct options *options, int id, const char *value)
 {
-    if (take_network(options, id, value) || take_schedule(options, id, value))
+    if (take_network(options, id, value) || take_look(options, id, value) ||
+        take_schedule(options, id, value))
         return NULL;
     switch (id) {
+    case OPTION_AFTER:
     case OPTION_BATCH:
     case OPTION_LIMIT:
     case OPTION_RUNS:
     case OPTION_SCALE:
         return take_number(options, id, value);
     case OPTION_FORMAT:
+    case OPTION_FORMAT_EXPORT:
+    case OPTION_FORMAT_ROWS:
     case OPTION_LOG_FORMAT:
     case OPTION_MISSED:
     case OPTION_PROGRESS:
@@ -333,9 +417,6 @@ static const char *take(struct options *options, int id, const char *value)
         options->name = value;
         return is_run_name(value) ? NULL
                                   : "1 to 100 printable ASCII characters";
-    case OPTION_RUN:
-        options->run = value;
-        return NULL;
     case OPTION_STORE:
         options->store = value;
         return NULL;
@@ -373,7 +454,7 @@ static bool bad_option(const struct command *command,
         snprintf(what, sizeof what, "option %.64s needs a value", word);
         return bad_usage(command, ret_status, what, "");
     }
-    if (optopt >= OPTION_BATCH) {
+    if (optopt > OPTION_FIRST) {
         snprintf(what, sizeof what, "option %.64s takes no value", word);
         return bad_usage(command, ret_status, what, "");
     }

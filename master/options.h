@@ -15,15 +15,20 @@
 #define ENV_FILES_MAX 8
 #define RUN_NAME_BYTES_MAX 100
 #define SCALE_AUTO (-1)
+#define LIMIT_MAX (INT64_MAX / 2) /* one more is a number still */
 
 /* Exit statuses (DESIGN: "a run always ends"). */
 enum {
     EXIT_ALL_STORED = 0,
+    EXIT_NOT_THERE = 1, /* of commands that look: no such key, no such life */
     EXIT_BAD_USAGE = 2,
     EXIT_SOME_FAILED = 3,
     EXIT_NOT_FINISHED = 4,
     EXIT_INTERRUPTED = 130,
 };
+
+/* How rows of a table are printed. */
+enum rows_format { ROWS_TABLE, ROWS_CSV, ROWS_JSON };
 
 enum progress_mode {
     PROGRESS_AUTO, /* a bar on a terminal, plain lines elsewhere */
@@ -47,12 +52,19 @@ struct options {
     int scale;        /* nodes at the start; SCALE_AUTO: one a core */
     int scale_most;   /* more than scale: follow the work up to there */
     int batch;
-    int64_t limit;
+    int64_t limit;               /* 0: none */
+    int64_t after;               /* failures: those with higher numbers */
+    const char *reason, *worker; /* failures; NULL: all */
+    const char *table, *since;   /* rows; NULL: none given */
+    const char *into;            /* export: a file; NULL: standard output */
+    bool latest;
+    enum rows_format rows_format;
     enum progress_mode progress;
     enum log_format log_format;
     bool json;
     bool dry_run;
     bool force;
+    bool no_pager;
     const char *listen;     /* NULL: none given, as for the next two */
     const char *task_ports; /* FIRST-LAST */
     const char *keys;

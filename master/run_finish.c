@@ -83,8 +83,8 @@ static void explain(struct run *run, const struct summary *summary)
                 run->number, summary->why);
     if (summary->run.state == RUN_NO_KEYS) {
         fprintf(stderr, "windrow: the sources gave no keys\n");
-        if (ledger_failures(run->context.ledger, run->number, print_failure,
-                            &left, &err))
+        if (ledger_failures(run->context.ledger, run->number, NULL,
+                            print_failure, &left, &err))
             context_complain(&run->context, &err);
     }
     if (summary->run.state == RUN_OPEN)

@@ -12,25 +12,12 @@
 #include <time.h>
 
 #include "base/crash_point.h"
+#include "find_run.h"
 #include "ledger/run_settings.h"
 #include "run.h"
 
 #define WHO "master"
 #define LOOK_PAUSE (250 * USEC_PER_MSEC)
-
-static int parse_run(struct context *context, int64_t *ret)
-{
-    char *end;
-    long long number = strtoll(context->options->argument, &end, 10);
-    if (*context->options->argument && !*end && number > 0) {
-        *ret = number;
-        return 0;
-    }
-    fprintf(stderr,
-            "windrow: \"%s\" is no run: `windrow runs` lists their numbers\n",
-            context->options->argument);
-    return EXIT_BAD_USAGE;
-}
 
 static int check_settings(struct run *run, const struct run_row *row)
 {
@@ -138,13 +125,12 @@ int run_take(struct run *run)
 {
     struct context *context = &run->context;
     struct error err = ERROR_NONE;
-    int status = parse_run(context, &run->number);
-    if (status || (status = context_open_ledger(context)))
-        return status;
     struct run_row row;
-    if (ledger_run_row(context->ledger, run->number, &context->arena, &row,
-                       &err))
-        return context_complain(context, &err);
+    int status = context_open_ledger(context);
+    if (status ||
+        (status = find_run_row(context, context->options->argument, &row)))
+        return status;
+    run->number = row.run;
     if ((status = check_settings(run, &row)) ||
         (status = copy_pipeline(run, &row)))
         return status;

@@ -260,10 +260,21 @@ int ledger_failure_counts(struct ledger *ledger, int64_t run,
 }
 
 int ledger_failures(struct ledger *ledger, int64_t run,
+                    const struct failure_filter *filter,
                     void (*each)(void *context, const struct failure_row *row),
                     void *context, struct error *err)
 {
-    return ledger->ops->failures(ledger, run, each, context, err);
+    static const struct failure_filter all;
+    return ledger->ops->failures(ledger, run, filter ? filter : &all, each,
+                                 context, err);
+}
+
+#define FAILURES_PAGE 1000 /* so that no snapshot is held for long */
+
+int64_t ledger_failures_page(const struct failure_filter *filter, int64_t given)
+{
+    int64_t left = filter->limit ? filter->limit - given : FAILURES_PAGE;
+    return left < FAILURES_PAGE ? left : FAILURES_PAGE;
 }
 
 int ledger_close_batch(struct ledger *ledger, const struct closing *closing,

@@ -98,6 +98,7 @@ struct reason_count {
 };
 
 struct failure_row {
+    int64_t failure; /* its number: later ones have higher ones */
     struct slice key;
     const char *worker; /* its name in the pipeline */
     enum reason reason;
@@ -105,6 +106,14 @@ struct failure_row {
     int attempts;
     usec_t failed_at;
     struct slice detail;
+};
+
+/* Which failures; zeroed: all of them. */
+struct failure_filter {
+    enum reason reason; /* REASON_NONE: any */
+    const char *worker; /* NULL: any */
+    int64_t after;      /* those with higher numbers */
+    int64_t limit;      /* at most so many; 0: no limit */
 };
 
 /* A fingerprint: 16 hexadecimal digits of FNV-1a, to tell texts apart, not to
@@ -208,10 +217,12 @@ MUSTCHECK
 int ledger_failure_counts(struct ledger *ledger, int64_t run,
                           struct reason_count *ret, size_t *ret_n,
                           struct error *err);
-/* Calls `each` for every failure of the run, in the order they were written;
- * streaming, so that memory does not grow with their number. */
+/* Calls `each` for the failures of the run that `filter` (NULL: all) lets
+ * through, in the order they were written; streaming, so that memory does not
+ * grow with their number. */
 MUSTCHECK
 int ledger_failures(struct ledger *ledger, int64_t run,
+                    const struct failure_filter *filter,
                     void (*each)(void *context, const struct failure_row *row),
                     void *context, struct error *err);
 

@@ -49,6 +49,7 @@ struct ledger_ops {
                           struct reason_count *ret, size_t *ret_n,
                           struct error *err);
     int (*failures)(struct ledger *ledger, int64_t run,
+                    const struct failure_filter *filter,
                     void (*each)(void *context, const struct failure_row *row),
                     void *context, struct error *err);
     int (*close_batch)(struct ledger *ledger, const struct closing *closing,
@@ -70,6 +71,10 @@ int ledger_sqlite_open(const char *path, struct ledger **ret,
 enum run_state ledger_run_state_parse(const char *name);
 int ledger_name_taken(const char *name, struct error *err);
 int ledger_lease_lost(int64_t run, int64_t epoch, struct error *err);
+/* How many failures the next page may have: 0 when all were given that
+ * `filter` asks for; `given` is their number so far. */
+int64_t ledger_failures_page(const struct failure_filter *filter,
+                             int64_t given);
 /* ERR_VERSION unless the tables' version is LEDGER_VERSION. */
 int ledger_check_version(int64_t version, struct error *err);
 /* ERR_DATABASE unless the row's id is one of ours; then copies it. */

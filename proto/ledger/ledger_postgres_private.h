@@ -93,6 +93,7 @@ int pg_failure_counts(struct ledger *ledger, int64_t run,
                       struct reason_count *ret, size_t *ret_n,
                       struct error *err);
 int pg_failures(struct ledger *ledger, int64_t run,
+                const struct failure_filter *filter,
                 void (*each)(void *context, const struct failure_row *row),
                 void *context, struct error *err);
 

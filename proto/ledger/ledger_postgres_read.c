@@ -7,7 +7,6 @@
 
 #include "ledger/ledger_postgres_private.h"
 
-#define FAILURES_PAGE 1000
 #define US(x) "(extract(epoch FROM " x ") * 1000000)::bigint"
 
 /* batch, worker, attempt, delay, n_keys, keys: what read_batch() reads. */
@@ -249,6 +248,7 @@ int pg_failure_counts(struct ledger *ledger, int64_t run,
 static struct failure_row read_failure(const PGresult *result, int row)
 {
     return (struct failure_row){
+        .failure = pg_int(result, row, 0),
         .key = slice_of(PQgetvalue(result, row, 1)),
         .worker = PQgetvalue(result, row, 2),
         .reason = reason_parse(PQgetvalue(result, row, 3)),
@@ -259,36 +259,40 @@ static struct failure_row read_failure(const PGresult *result, int row)
     };
 }
 
+static const char failures_sql[] =
+    "SELECT failure, key, worker, reason, http_status, attempts," US(
+        "failed_at") ", detail FROM windrow_failures WHERE run = $1::bigint"
+                     " AND failure > $2::bigint AND $4 IN ('', reason)"
+                     " AND $5 IN ('', worker) ORDER BY failure"
+                     " LIMIT $3::bigint";
+
 int pg_failures(struct ledger *ledger, int64_t run,
+                const struct failure_filter *filter,
                 void (*each)(void *context, const struct failure_row *row),
                 void *context, struct error *err)
 {
     struct ledger_postgres *pg = ledger_postgres(ledger);
     int rc = pg_ready(pg, err);
-    int64_t after = 0;
-    for (int n = FAILURES_PAGE; rc == 0 && n == FAILURES_PAGE;) {
+    int64_t after = filter->after, given = 0, page, n;
+    do {
         struct pg_args args = {.n = 0};
+        page = ledger_failures_page(filter, given);
         pg_arg_int(&args, run);
         pg_arg_int(&args, after);
-        pg_arg_int(&args, FAILURES_PAGE);
+        pg_arg_int(&args, page);
+        pg_arg_text(
+            &args, slice_of(filter->reason ? reason_name(filter->reason) : ""));
+        pg_arg_text(&args, slice_of(filter->worker ? filter->worker : ""));
         AUTO_RESULT *result = NULL;
-        rc = pg_query(
-            pg,
-            "SELECT failure, key, worker, reason, http_status,"
-            " attempts, " US(
-                "failed_at") ", detail"
-                             " FROM windrow_failures WHERE run = $1::bigint"
-                             " AND failure > $2::bigint ORDER BY failure"
-                             " LIMIT $3::bigint",
-            &args, &result, err);
-        if (rc)
-            break;
-        n = PQntuples(result);
+        if (rc == 0)
+            rc = pg_query(pg, failures_sql, &args, &result, err);
+        n = rc ? 0 : PQntuples(result);
         for (int row = 0; row < n; row++) {
             struct failure_row failure = read_failure(result, row);
-            after = pg_int(result, row, 0);
+            after = failure.failure;
             each(context, &failure);
         }
-    }
+        given += n;
+    } while (page > 0 && n == page);
     return rc;
 }

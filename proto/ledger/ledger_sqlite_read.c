@@ -6,8 +6,6 @@
 
 #include "ledger/ledger_sqlite_private.h"
 
-#define FAILURES_PAGE 1000 /* so that no snapshot is held for long */
-
 /* From columns batch, worker, attempt, delay, n_keys, keys. */
 static int read_batch(sqlite3_stmt *row, struct batch_row *ret,
                       struct error *err)
@@ -253,6 +251,7 @@ static struct failure_row read_failure(sqlite3_stmt *row)
 {
     const char *worker = (const char *)sqlite3_column_text(row, 2);
     return (struct failure_row){
+        .failure = sqlite3_column_int64(row, 0),
         .key = slice_column(row, 1),
         .worker = worker ? worker : "",
         .reason = reason_column(row, 3),
@@ -263,31 +262,40 @@ static struct failure_row read_failure(sqlite3_stmt *row)
     };
 }
 
+static const char failures_sql[] =
+    "SELECT failure, key, worker, reason, http_status, attempts, failed_at,"
+    " detail FROM windrow_failures WHERE run = ?1 AND failure > ?2"
+    " AND ?4 IN ('', reason) AND ?5 IN ('', worker) ORDER BY failure"
+    " LIMIT ?3";
+
 int lite_failures(struct ledger *ledger, int64_t run,
+                  const struct failure_filter *filter,
                   void (*each)(void *context, const struct failure_row *row),
                   void *context, struct error *err)
 {
     struct ledger_sqlite *lite = ledger_sqlite(ledger);
     AUTO_STATEMENT *row = NULL;
-    int rc = lite_prepare(lite,
-                          "SELECT failure, key, worker, reason, http_status,"
-                          " attempts, failed_at, detail"
-                          " FROM windrow_failures WHERE run = ?"
-                          " AND failure > ? ORDER BY failure LIMIT ?",
-                          &row, err);
-    int64_t after = 0;
-    for (int n = FAILURES_PAGE; rc == 0 && n == FAILURES_PAGE;) {
-        sqlite3_bind_int64(row, 1, run);
+    int rc = lite_prepare(lite, failures_sql, &row, err);
+    if (rc)
+        return rc;
+    int64_t after = filter->after, given = 0, page, n;
+    sqlite3_bind_int64(row, 1, run);
+    lite_text(row, 4,
+              slice_of(filter->reason ? reason_name(filter->reason) : ""));
+    lite_text(row, 5, slice_of(filter->worker ? filter->worker : ""));
+    do {
+        page = ledger_failures_page(filter, given);
         sqlite3_bind_int64(row, 2, after);
-        sqlite3_bind_int(row, 3, FAILURES_PAGE);
+        sqlite3_bind_int64(row, 3, page);
         bool more = false;
         n = 0;
         while (!(rc = lite_step(lite, row, &more, err)) && more) {
             struct failure_row failure = read_failure(row);
-            after = sqlite3_column_int64(row, 0);
+            after = failure.failure;
             each(context, &failure);
             n++;
         }
-    }
+        given += n;
+    } while (rc == 0 && page > 0 && n == page);
     return rc;
 }

@@ -393,6 +393,15 @@ static void count_failure(void *context, const struct failure_row *row)
     assert_string_equal(row->worker, "quotes");
 }
 
+/* Counts in http_status, and remembers the number. */
+static void count_page(void *context, const struct failure_row *row)
+{
+    struct failure_row *page = context;
+    assert_true(row->failure > page->failure);
+    page->failure = row->failure;
+    page->http_status++;
+}
+
 /* Failures are kept in order, counted by reason, and read as a stream. */
 static void test_failures(void **state)
 {
@@ -427,11 +436,24 @@ static void test_failures(void **state)
     assert_int_equal(counts[0].keys, 2000);
     assert_int_equal(counts[1].keys, 500);
     struct failure_row last = {.attempts = 0};
-    ok(ledger_failures(f->ledger, run, count_failure, &last, &err), &err);
+    ok(ledger_failures(f->ledger, run, NULL, count_failure, &last, &err), &err);
     assert_int_equal(last.attempts, N);
     assert_int_equal(last.reason, REASON_NOT_FOUND);
     assert_int_equal(last.http_status, 404);
     assert_int_equal(last.failed_at, 1700000000123456);
+
+    /* Pages of one reason: from where the last ended, and no more than asked
+     * for, also beyond a page of the ledger's own. */
+    struct failure_filter filter = {.reason = REASON_NOT_FOUND, .limit = 1500};
+    struct failure_row page = {.http_status = 0};
+    ok(ledger_failures(f->ledger, run, &filter, count_page, &page, &err), &err);
+    assert_int_equal(page.http_status, 1500);
+    filter.after = page.failure;
+    ok(ledger_failures(f->ledger, run, &filter, count_page, &page, &err), &err);
+    assert_int_equal(page.http_status, 2000);
+    filter = (struct failure_filter){.worker = "another"};
+    ok(ledger_failures(f->ledger, run, &filter, count_page, &page, &err), &err);
+    assert_int_equal(page.http_status, 2000);
 }
 
 /* A failure is never refused: what is no text in it is replaced, what is too

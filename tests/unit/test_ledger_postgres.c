@@ -191,7 +191,7 @@ static int call_ledger(struct ledger *ledger, enum call call, int64_t run,
         rc = ledger_failure_counts(ledger, run, counts, &n, err);
         break;
     case FAILURES:
-        rc = ledger_failures(ledger, run, ignore_failure, NULL, err);
+        rc = ledger_failures(ledger, run, NULL, ignore_failure, NULL, err);
         break;
     case BEGIN:
         rc = ledger_run_begin(ledger, &spec, &other, &epoch, err);
