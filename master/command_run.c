@@ -1,12 +1,13 @@
 /*
- * command_run.c: `windrow run` and `windrow resume`.
+ * command_run.c: `windrow run`, `windrow resume` and `windrow retry`.
  *
  *   run:     settings, pipeline, database; the run and its root batches in the
  *            ledger (or, by its name, one that is there); then the cluster
  *   resume:  the run and its pipeline from the ledger, with a new epoch; then
  *            the cluster
+ *   retry:   the same for a new run, over the keys that failed in that one
  *
- * Both end alike: the run's state, the summary, the exit status (run.h).
+ * All end alike: the run's state, the summary, the exit status (run.h).
  */
 #include <errno.h>
 #include <stdio.h>
@@ -153,6 +154,7 @@ void run_free(struct run *run)
 {
     progress_free(&run->progress);
     free(run->result.nodes);
+    ledger_close(&run->failures);
     context_free(&run->context);
 }
 
@@ -237,9 +239,11 @@ int command_run(const struct options *options)
     return status;
 }
 
-int command_resume(const struct options *options)
+/* Of a run whose pipeline is in the ledger. */
+static int run_in_ledger(const struct options *options, bool retry)
 {
     struct run run = {0};
+    bool nothing = false;
     set_scale(&run, options);
     int status = context_settings(&run.context, options, NULL);
     if (!status) {
@@ -247,8 +251,20 @@ int command_resume(const struct options *options)
         name_owner(&run);
         status = read_times(&run);
     }
-    if (!status && !(status = run_take(&run)))
+    if (!status)
+        status = retry ? run_retry(&run, &nothing) : run_take(&run);
+    if (!status && !nothing)
         status = go(&run);
     run_free(&run);
     return status;
+}
+
+int command_resume(const struct options *options)
+{
+    return run_in_ledger(options, false);
+}
+
+int command_retry(const struct options *options)
+{
+    return run_in_ledger(options, true);
 }

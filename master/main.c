@@ -25,6 +25,14 @@ static const struct command commands[] = {
      RUN_TEXT "What is stored is not asked for again. Exit status: as for "
               "run.\n",
      command_resume},
+    {"retry", "RUN",
+     "Try the keys that failed in a run once more, in a new run",
+     RUN_TEXT
+     "Its pipeline is the one in the ledger. Sources that failed are "
+     "read again.\nA run is retried once, when it has ended: what fails again "
+     "is retried in\nthe new run. Exit status: as for run; 0 where nothing "
+     "failed.\n",
+     command_retry},
     {"scale", "N", "Have N local nodes from now on, in a run that goes on",
      "Its master hears of it within two seconds (a third of its lease). Nodes\n"
      "that are too many hand back what they hold and end. Without --run it is\n"

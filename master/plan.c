@@ -10,73 +10,16 @@
 #include "base/log.h"
 #include "pipeline/spell.h"
 #include "pipeline/template.h"
-#include "wire/message.h"
+#include "plan_filler.h"
 
-#define NODES_UNKNOWN 8 /* taken for granted where all nodes are elsewhere */
-#define SQL_FIRST_PAGE "0:"  /* node_core.h: no keys so far, no last key */
 #define COLUMNS_SHOWN_MAX 12 /* of a header line, in a message */
 #define COLUMN_SHOWN_BYTES_MAX 40
 #define COLUMNS_SPELLED_MAX 256 /* among which the nearest is looked for */
 
-/* Keys on their way into batches of one queue. */
-struct filler {
-    const struct plan_options *options;
-    struct ledger *ledger;
-    int64_t run;
-    int queue;
-    bool shared; /* the ledger makes its keys unique */
-    size_t batch_keys;
-    size_t n_batches;
-    int64_t n_keys;
-    struct arena arena; /* of the keys of one batch */
-    struct slice keys[TASK_KEYS_MAX];
-    size_t n;
-};
-
-static int flush(struct filler *filler, struct error *err)
-{
-    if (filler->n == 0)
-        return 0;
-    const struct worker *consumer = pipeline_consumer(
-        filler->options->pipeline, filler->queue, filler->n_batches++);
-    struct closing_child batch = {
-        .worker = consumer->index,
-        .queue = filler->shared ? filler->queue : -1,
-        .keys = filler->keys,
-        .n_keys = filler->n,
-    };
-    CRASH_POINT("master_before_keys_batch");
-    int status = ledger_run_add_batch(filler->ledger, filler->run, &batch, err);
-    filler->n = 0;
-    arena_reset(&filler->arena);
-    return status;
-}
-
-static bool is_full(const struct filler *filler)
+static bool is_full(const struct plan_filler *filler)
 {
     int64_t limit = filler->options->key_limit;
     return limit && filler->n_keys >= limit;
-}
-
-static int add_key(struct filler *filler, struct slice key, struct error *err)
-{
-    char *copy = arena_copy(&filler->arena, key.data, key.len);
-    if (!copy)
-        return error_set(err, ERR_MEMORY, "no memory for keys");
-    filler->keys[filler->n++] = (struct slice){copy, key.len};
-    filler->n_keys++;
-    return filler->n == filler->batch_keys ? flush(filler, err) : 0;
-}
-
-static size_t batch_size(const struct plan_options *options, int64_t keys)
-{
-    if (options->batch_keys)
-        return (size_t)options->batch_keys;
-    if (options->key_limit && options->key_limit < keys)
-        keys = options->key_limit;
-    int64_t n_nodes = options->n_nodes ? options->n_nodes : NODES_UNKNOWN;
-    int64_t size = keys / (4 * n_nodes);
-    return size < 1 ? 1 : size > TASK_KEYS_MAX ? TASK_KEYS_MAX : (size_t)size;
 }
 
 static struct slice trim(struct slice text)
@@ -101,21 +44,21 @@ static bool came_before(const struct worker *worker, size_t n, struct slice key)
     return false;
 }
 
-static int plan_values(struct filler *filler, const struct worker *worker,
+static int plan_values(struct plan_filler *filler, const struct worker *worker,
                        struct error *err)
 {
     filler->batch_keys =
-        batch_size(filler->options, (int64_t)worker->n_input_values);
+        plan_batch_keys(filler->options, (int64_t)worker->n_input_values);
     for (size_t i = 0; i < worker->n_input_values && !is_full(filler); i++) {
         struct slice key = trim(slice_of(worker->input_values[i]));
         if (!key_is_valid(key))
             return error_set(err, ERR_PIPELINE,
                              "worker \"%s\": input value %zu is no key",
                              worker->name, i + 1);
-        if (!came_before(worker, i, key) && add_key(filler, key, err))
+        if (!came_before(worker, i, key) && plan_add_key(filler, key, err))
             return (int)err->code;
     }
-    return flush(filler, err);
+    return plan_flush(filler, err);
 }
 
 /* ---- files ---- */
@@ -212,7 +155,7 @@ static bool csv_key(char *line, int column, struct slice *ret)
     return true;
 }
 
-static int take_key(struct filler *filler, char *line, int column,
+static int take_key(struct plan_filler *filler, char *line, int column,
                     const char *path, long number, struct error *err)
 {
     struct slice key = slice_of("");
@@ -227,7 +170,7 @@ static int take_key(struct filler *filler, char *line, int column,
                          "%s:%ld: no key: at most %d bytes of UTF-8 without "
                          "control characters",
                          path, number, KEY_BYTES_MAX);
-    return add_key(filler, key, err);
+    return plan_add_key(filler, key, err);
 }
 
 /* The next line, at most a byte more than PLAN_LINE_BYTES_MAX of it; false at
@@ -265,7 +208,7 @@ static char *line_text(char *line, size_t len, const char *path, long number,
     return number == 1 && !strncmp(line, "\xEF\xBB\xBF", 3) ? line + 3 : line;
 }
 
-static int read_lines(struct filler *filler, const struct worker *worker,
+static int read_lines(struct plan_filler *filler, const struct worker *worker,
                       const char *path, FILE *file, struct error *err)
 {
     int column = -1;
@@ -298,7 +241,7 @@ static int64_t guess_keys(FILE *file)
     return fstat(fileno(file), &status) == 0 ? status.st_size / 8 : 0;
 }
 
-static int plan_file(struct filler *filler, const struct worker *worker,
+static int plan_file(struct plan_filler *filler, const struct worker *worker,
                      struct error *err)
 {
     struct buffer path = BUFFER_EMPTY;
@@ -310,9 +253,9 @@ static int plan_file(struct filler *filler, const struct worker *worker,
     }
     FILE *file = fopen(path.data, "re");
     if (file) {
-        filler->batch_keys = batch_size(filler->options, guess_keys(file));
+        filler->batch_keys = plan_batch_keys(filler->options, guess_keys(file));
         if (!read_lines(filler, worker, path.data, file, err))
-            flush(filler, err);
+            plan_flush(filler, err);
         fclose(file);
     } else { /* as wrong as a column that is not there */
         error_set(err, ERR_PIPELINE, "can't read %s: %s", path.data,
@@ -334,7 +277,7 @@ static int plan_queues(const struct plan_options *options,
                        const struct worker *worker, struct error *err)
 {
     for (size_t i = 0; i < worker->n_output_queues; i++) {
-        struct filler *filler = calloc(1, sizeof *filler);
+        struct plan_filler *filler = calloc(1, sizeof *filler);
         if (!filler)
             return error_set(err, ERR_MEMORY, "no memory for keys");
         filler->options = options;
@@ -373,7 +316,8 @@ static int plan_worker(const struct plan_options *options,
     case CLASS_VALUES:
         return plan_queues(options, ledger, run, worker, err);
     case CLASS_SQL:
-        return plan_list(ledger, run, worker, slice_of(SQL_FIRST_PAGE), err);
+        return plan_list(ledger, run, worker, slice_of(PLAN_SQL_FIRST_PAGE),
+                         err);
     case CLASS_HTML_TABLE:
     case CLASS_JSON_LIST:
         for (size_t i = 0; i < worker->n_input_values; i++)

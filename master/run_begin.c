@@ -19,6 +19,8 @@ static int write_run(struct run *run, const char *settings, struct error *err)
         .owner = run->owner,
         .lease = run->lease,
         .key_limit = run->key_limit,
+        .retry_of = run->retry_of,
+        .keep_keys = run->retry.keep_keys,
     };
     const struct plan_options plan = {
         .pipeline = context->pipeline,
@@ -30,7 +32,9 @@ static int write_run(struct run *run, const char *settings, struct error *err)
                          err))
         return (int)err->code;
     CRASH_POINT("master_after_run_row");
-    if (plan_write(&plan, context->ledger, run->number, err)) {
+    if (run->retry_of ? plan_retry_write(&plan, &run->retry, context->ledger,
+                                         run->number, err)
+                      : plan_write(&plan, context->ledger, run->number, err)) {
         ledger_run_rollback(context->ledger);
         return (int)err->code;
     }

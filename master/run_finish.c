@@ -59,13 +59,18 @@ static void print_store(const struct run *run, FILE *out)
     buffer_free(&url);
 }
 
+void run_print_hint(const struct run *run, const char *words,
+                    const char *command, int64_t number)
+{
+    fprintf(stderr, "windrow: %s: windrow %s %" PRId64, words, command, number);
+    print_store(run, stderr);
+    fputc('\n', stderr);
+}
+
 static void print_hint(const struct run *run, const char *words,
                        const char *command)
 {
-    fprintf(stderr, "windrow: %s: windrow %s %" PRId64, words, command,
-            run->number);
-    print_store(run, stderr);
-    fputc('\n', stderr);
+    run_print_hint(run, words, command, run->number);
 }
 
 static void print_resumable(const struct run *run)
@@ -91,6 +96,8 @@ static void explain(struct run *run, const struct summary *summary)
         print_resumable(run);
     if (summary->run.failed)
         print_hint(run, "what failed, and why", "failures");
+    if (summary->run.failed && summary->run.state != RUN_OPEN)
+        print_hint(run, "to try that once more", "retry");
 }
 
 static int print_summary(struct run *run, struct summary *summary)

@@ -19,7 +19,7 @@
 #define WHO "master"
 #define LOOK_PAUSE (250 * USEC_PER_MSEC)
 
-static int check_settings(struct run *run, const struct run_row *row)
+int run_check_settings(const struct run *run, const struct run_row *row)
 {
     char *now = run_settings(run->context.settings, row->pipeline_text);
     bool same = now && !strcmp(now, row->settings_json);
@@ -33,7 +33,7 @@ static int check_settings(struct run *run, const struct run_row *row)
     return same || run->context.options->force ? 0 : EXIT_BAD_USAGE;
 }
 
-static int copy_pipeline(struct run *run, const struct run_row *row)
+int run_copy_pipeline(struct run *run, const struct run_row *row)
 {
     struct context *context = &run->context;
     context->pipeline_path = row->pipeline_path;
@@ -131,8 +131,8 @@ int run_take(struct run *run)
         (status = find_run_row(context, context->options->argument, &row)))
         return status;
     run->number = row.run;
-    if ((status = check_settings(run, &row)) ||
-        (status = copy_pipeline(run, &row)))
+    if ((status = run_check_settings(run, &row)) ||
+        (status = run_copy_pipeline(run, &row)))
         return status;
     if (ledger_use_pipeline(context->ledger, context->pipeline, &err))
         return context_complain(context, &err);
@@ -165,7 +165,7 @@ static int take_named(struct run *run)
                        &err))
         return context_complain(context, &err);
     int status = check_pipeline(run, &row);
-    if (status || (status = check_settings(run, &row)) ||
+    if (status || (status = run_check_settings(run, &row)) ||
         (status = take_when_free(run, &row, true)))
         return status;
     if (!run->ended) {

@@ -53,10 +53,13 @@ int ledger_check_version(int64_t version, struct error *err)
                      (long long)version, LEDGER_VERSION);
 }
 
-int ledger_name_taken(const char *name, struct error *err)
+int ledger_run_taken(const struct run_spec *spec, struct error *err)
 {
+    if (spec->retry_of)
+        return error_set(err, ERR_CONFLICT, "run %lld is being retried already",
+                         (long long)spec->retry_of);
     return error_set(err, ERR_CONFLICT, "there is a run named %s already",
-                     name);
+                     spec->name);
 }
 
 int ledger_take_id(struct ledger *ledger, const char *id, struct error *err)

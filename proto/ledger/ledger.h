@@ -26,7 +26,7 @@
 #include "ledger/closing.h"
 #include "pipeline/pipeline.h"
 
-#define LEDGER_VERSION 2   /* 1 had no names of runs: it is brought up to 2 */
+#define LEDGER_VERSION 3   /* 1 had no names of runs, 2 no retries */
 #define LEDGER_ID_BYTES 33 /* 32 hexadecimal digits and a NUL */
 #define LEDGER_PAGE_MAX 1024
 #define LEDGER_LEASE_MAX                                                       \
@@ -50,6 +50,8 @@ struct run_spec {
     const char *owner;         /* host and pid, for people */
     usec_t lease;              /* how long it is owned without renewal */
     int64_t key_limit;         /* --limit; 0: none */
+    int64_t retry_of;          /* the run whose failed keys these are; 0 */
+    bool keep_keys;            /* shared queues have had that run's keys */
 };
 
 /* A row of windrow_runs, with counts where asked for. Text belongs to the
@@ -58,8 +60,10 @@ struct run_row {
     int64_t run;
     int64_t epoch;
     enum run_state state;
-    const char *name; /* "": none */
-    int nodes_wanted; /* by ledger_run_scale(); 0: nobody has said */
+    const char *name;   /* "": none */
+    int64_t retry_of;   /* the run whose failed keys it tries; 0: none */
+    int64_t retried_by; /* the run that tries what failed in it; 0: none */
+    int nodes_wanted;   /* by ledger_run_scale(); 0: nobody has said */
     const char *pipeline_name;
     const char *pipeline_path;
     struct slice pipeline_text;
@@ -153,8 +157,8 @@ int ledger_use_pipeline(struct ledger *ledger, const struct pipeline *pipeline,
  * is over; only after ERR_DATABASE_AWAY from the commit the run may be there,
  * owned by nobody once its lease is over. A key that is no UTF-8 is
  * ERR_DATABASE_DATA, from its own call or a later one. ERR_CONFLICT where a run
- * of that name is there; where another master is just writing one, this waits
- * to see whether it does. */
+ * of that name is there, or one that retries the same run; where another master
+ * is just writing one, this waits to see whether it does. */
 MUSTCHECK
 int ledger_run_begin(struct ledger *ledger, const struct run_spec *spec,
                      int64_t *ret_run, int64_t *ret_epoch, struct error *err);

@@ -69,7 +69,8 @@ int ledger_sqlite_open(const char *path, struct ledger **ret,
 
 /* ledger.c: what is left of a run's fields after reading a row. */
 enum run_state ledger_run_state_parse(const char *name);
-int ledger_name_taken(const char *name, struct error *err);
+/* The run that `spec` describes is there already. */
+int ledger_run_taken(const struct run_spec *spec, struct error *err);
 int ledger_lease_lost(int64_t run, int64_t epoch, struct error *err);
 /* How many failures the next page may have: 0 when all were given that
  * `filter` asks for; `given` is their number so far. */

@@ -133,8 +133,9 @@ static const char runs_sql[] =
     " r.owner, r.key_limit, " STARTED_AT ", coalesce(" ENDED_AT ", 0),"
     " greatest(coalesce(" LEASE_LEFT ", 0), 0),"
     " c.stored, c.done, c.failed, c.open_keys, c.open_batches,"
-    " coalesce(r.run_name, ''), coalesce(r.nodes_wanted, 0)"
-    " FROM windrow_runs r, LATERAL (SELECT coalesce(sum(stored), 0) AS stored,"
+    " coalesce(r.run_name, ''), coalesce(r.nodes_wanted, 0),"
+    " coalesce(r.retry_of, 0), coalesce((SELECT t.run FROM windrow_runs t"
+    " WHERE t.retry_of = r.run), 0) FROM windrow_runs r, LATERAL (SELECT coalesce(sum(stored), 0) AS stored,"
     " coalesce(sum(done) FILTER (WHERE fetcher), 0) AS done,"
     " coalesce(sum(failed), 0) AS failed,"
     " coalesce(sum(n_keys) FILTER (WHERE open AND fetcher), 0) AS open_keys,"
@@ -159,6 +160,8 @@ static bool read_run(const PGresult *result, int row, struct arena *arena,
         .state = ledger_run_state_parse(PQgetvalue(result, row, 2)),
         .name = texts[5],
         .nodes_wanted = (int)pg_int(result, row, 18),
+        .retry_of = pg_int(result, row, 19),
+        .retried_by = pg_int(result, row, 20),
         .pipeline_name = texts[0],
         .pipeline_path = texts[1],
         .pipeline_text = slice_of(texts[2]),

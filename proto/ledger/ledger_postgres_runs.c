@@ -23,6 +23,15 @@ void pg_run_rollback(struct ledger *ledger)
     pg->connection = NULL;
 }
 
+/* clang-format off */
+static const char insert_run_sql[] =
+    "INSERT INTO windrow_runs (run_name, pipeline_name, pipeline_path,"
+    " pipeline_text, pipeline_hash, settings, owner, epoch, lease_until,"
+    " state, key_limit, started_at, retry_of) VALUES (nullif($1, ''), $2, $3,"
+    " $4, $5, $6, $7, 1, " LEASE_SQL(8) ", 'open', $9::bigint, now(),"
+    " nullif($10::bigint, 0)) ON CONFLICT DO NOTHING RETURNING run";
+/* clang-format on */
+
 static int insert_run(struct ledger_postgres *pg, const struct run_spec *spec,
                       int64_t *ret_run, struct error *err)
 {
@@ -38,22 +47,30 @@ static int insert_run(struct ledger_postgres *pg, const struct run_spec *spec,
     pg_arg_text(&args, slice_of(spec->owner));
     pg_arg_int(&args, spec->lease);
     pg_arg_int(&args, spec->key_limit);
+    pg_arg_int(&args, spec->retry_of);
     AUTO_RESULT *result = NULL;
-    int rc = pg_query(
-        pg,
-        "INSERT INTO windrow_runs (run_name, pipeline_name, pipeline_path,"
-        " pipeline_text, pipeline_hash, settings, owner, epoch, lease_until,"
-        " state, key_limit, started_at) VALUES (nullif($1, ''), $2, $3, $4, "
-        "$5, $6, $7,"
-        " 1, " LEASE_SQL(8) ", 'open', $9::bigint, now())"
-                            " ON CONFLICT (run_name) DO NOTHING RETURNING run",
-        &args, &result, err);
+    int rc = pg_query(pg, insert_run_sql, &args, &result, err);
     if (rc)
         return rc;
     if (PQntuples(result) == 0)
-        return ledger_name_taken(spec->name, err);
+        return ledger_run_taken(spec, err);
     *ret_run = pg_int(result, 0, 0);
     return 0;
+}
+
+/* What the shared queues of the run before have had. */
+static int copy_keys(struct ledger_postgres *pg, int64_t from,
+                     struct error *err)
+{
+    struct pg_args args = {.n = 0};
+    pg_arg_int(&args, pg->run);
+    pg_arg_int(&args, from);
+    AUTO_RESULT *result = NULL;
+    return pg_query(pg,
+                    "INSERT INTO windrow_keys (run, queue, key)"
+                    " SELECT $1::bigint, queue, key FROM windrow_keys"
+                    " WHERE run = $2::bigint",
+                    &args, &result, err);
 }
 
 /* The root batches' statement: a closing's children, without a closing. It
@@ -90,6 +107,8 @@ int pg_run_begin(struct ledger *ledger, const struct run_spec *spec,
     rc = pg_begin(pg, err);
     if (rc == 0)
         rc = insert_run(pg, spec, &pg->run, err);
+    if (rc == 0 && spec->keep_keys)
+        rc = copy_keys(pg, spec->retry_of, err);
     if (rc == 0)
         rc = prepare_add(pg, err);
     if (rc == 0 && !PQenterPipelineMode(pg->connection))

@@ -23,7 +23,7 @@ static const char create_sql[] =
     " settings text NOT NULL, owner text NOT NULL, epoch bigint NOT NULL,"
     " lease_until timestamptz, state text NOT NULL, key_limit bigint NOT NULL,"
     " started_at timestamptz NOT NULL, ended_at timestamptz,"
-    " run_name text UNIQUE, nodes_wanted integer);"
+    " run_name text UNIQUE, nodes_wanted integer, retry_of bigint UNIQUE);"
     "CREATE TABLE IF NOT EXISTS windrow_batches ("
     " run bigint NOT NULL, batch bigint GENERATED ALWAYS AS IDENTITY,"
     " parent bigint, child_no integer, worker integer NOT NULL,"
@@ -49,8 +49,9 @@ static const char create_sql[] =
 
 static const char upgrade_sql[] =
     "ALTER TABLE windrow_runs ADD COLUMN IF NOT EXISTS run_name text UNIQUE,"
-    " ADD COLUMN IF NOT EXISTS nodes_wanted integer;"
-    "UPDATE windrow_ledger SET version = 2";
+    " ADD COLUMN IF NOT EXISTS nodes_wanted integer,"
+    " ADD COLUMN IF NOT EXISTS retry_of bigint UNIQUE;"
+    "UPDATE windrow_ledger SET version = 3";
 
 static const struct table_dialect dialect = {
     .id_column = "id serial PRIMARY KEY",
@@ -128,8 +129,9 @@ int pg_schema_open(struct ledger_postgres *pg, struct error *err)
                          "windrow_ledger holds %d rows instead of one",
                          PQntuples(result));
     int64_t version = pg_int(result, 0, 1);
-    rc = version == 1 ? create_locked(pg, upgrade_sql, NULL, err)
-                      : ledger_check_version(version, err);
+    rc = version == 1 || version == 2
+             ? create_locked(pg, upgrade_sql, NULL, err)
+             : ledger_check_version(version, err);
     return rc ? rc : ledger_take_id(&pg->base, PQgetvalue(result, 0, 0), err);
 }
 

@@ -104,7 +104,8 @@ static const char runs_sql[] =
     " coalesce(sum(b.failed), 0),"
     " coalesce(sum(b.n_keys) FILTER (WHERE b.open AND b.fetcher), 0),"
     " count(*) FILTER (WHERE b.open), coalesce(r.run_name, ''),"
-    " coalesce(r.nodes_wanted, 0)"
+    " coalesce(r.nodes_wanted, 0), coalesce(r.retry_of, 0),"
+    " coalesce((SELECT t.run FROM windrow_runs t WHERE t.retry_of = r.run), 0)"
     " FROM (SELECT * FROM windrow_runs WHERE ?1 IN (0, run)"
     " ORDER BY run DESC LIMIT ?2) r"
     " LEFT JOIN windrow_batches b ON b.run = r.run"
@@ -128,6 +129,8 @@ static bool read_run(sqlite3_stmt *row, struct arena *arena,
         .state = ledger_run_state_parse(state ? state : ""),
         .name = copy_column(row, 17, arena),
         .nodes_wanted = sqlite3_column_int(row, 18),
+        .retry_of = sqlite3_column_int64(row, 19),
+        .retried_by = sqlite3_column_int64(row, 20),
         .pipeline_name = copy_column(row, 3, arena),
         .pipeline_path = copy_column(row, 4, arena),
         .pipeline_text = slice_of(pipeline),

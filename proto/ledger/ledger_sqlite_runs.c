@@ -22,9 +22,9 @@ static int insert_run(struct ledger_sqlite *lite, const struct run_spec *spec,
         lite,
         "INSERT INTO windrow_runs (pipeline_name, pipeline_path,"
         " pipeline_text, pipeline_hash, settings, owner, epoch, lease_until,"
-        " state, key_limit, started_at, run_name)"
-        " VALUES (?, ?, ?, ?, ?, ?, 1, ?, 'open', ?, ?, ?)"
-        " ON CONFLICT (run_name) DO NOTHING",
+        " state, key_limit, started_at, run_name, retry_of)"
+        " VALUES (?, ?, ?, ?, ?, ?, 1, ?, 'open', ?, ?, ?, nullif(?, 0))"
+        " ON CONFLICT DO NOTHING",
         &statement, err);
     if (rc)
         return rc;
@@ -42,10 +42,28 @@ static int insert_run(struct ledger_sqlite *lite, const struct run_spec *spec,
     sqlite3_bind_int64(statement, 9, now);
     if (spec->name)
         lite_text(statement, 10, slice_of(spec->name));
+    sqlite3_bind_int64(statement, 11, spec->retry_of);
     rc = lite_run(lite, statement, err);
     if (rc == 0 && sqlite3_changes(lite->db) == 0)
-        rc = ledger_name_taken(spec->name, err);
+        rc = ledger_run_taken(spec, err);
     return rc;
+}
+
+/* What the shared queues of the run before have had. */
+static int copy_keys(struct ledger_sqlite *lite, int64_t from,
+                     struct error *err)
+{
+    AUTO_STATEMENT *statement = NULL;
+    int rc = lite_prepare(lite,
+                          "INSERT INTO windrow_keys (run, queue, key)"
+                          " SELECT ?, queue, key FROM windrow_keys"
+                          " WHERE run = ?",
+                          &statement, err);
+    if (rc)
+        return rc;
+    sqlite3_bind_int64(statement, 1, lite->run);
+    sqlite3_bind_int64(statement, 2, from);
+    return lite_run(lite, statement, err);
 }
 
 int lite_run_begin(struct ledger *ledger, const struct run_spec *spec,
@@ -59,11 +77,14 @@ int lite_run_begin(struct ledger *ledger, const struct run_spec *spec,
     lite->in_run = true;
     lite->lease = spec->lease;
     rc = insert_run(lite, spec, err);
+    if (rc == 0)
+        lite->run = sqlite3_last_insert_rowid(lite->db);
+    if (rc == 0 && spec->keep_keys)
+        rc = copy_keys(lite, spec->retry_of, err);
     if (rc) {
         lite_run_rollback(ledger);
         return rc;
     }
-    lite->run = sqlite3_last_insert_rowid(lite->db);
     *ret_run = lite->run;
     *ret_epoch = 1;
     return 0;

@@ -20,9 +20,11 @@ static const char create_sql[] =
     " owner TEXT NOT NULL, epoch INTEGER NOT NULL, lease_until INTEGER,"
     " state TEXT NOT NULL, key_limit INTEGER NOT NULL,"
     " started_at INTEGER NOT NULL, ended_at INTEGER,"
-    " run_name TEXT, nodes_wanted INTEGER);"
+    " run_name TEXT, nodes_wanted INTEGER, retry_of INTEGER);"
     "CREATE UNIQUE INDEX IF NOT EXISTS windrow_runs_name"
     " ON windrow_runs (run_name);"
+    "CREATE UNIQUE INDEX IF NOT EXISTS windrow_runs_retry"
+    " ON windrow_runs (retry_of);"
     "CREATE TABLE IF NOT EXISTS windrow_batches ("
     " batch INTEGER PRIMARY KEY, run INTEGER NOT NULL, parent INTEGER,"
     " child_no INTEGER, worker INTEGER NOT NULL, fetcher INTEGER NOT NULL,"
@@ -46,11 +48,15 @@ static const char create_sql[] =
     " run INTEGER NOT NULL, queue INTEGER NOT NULL, key TEXT NOT NULL,"
     " PRIMARY KEY (run, queue, key)) WITHOUT ROWID";
 
-static const char upgrade_sql[] =
+static const char upgrade_1_sql[] =
     "ALTER TABLE windrow_runs ADD COLUMN run_name TEXT;"
     "ALTER TABLE windrow_runs ADD COLUMN nodes_wanted INTEGER;"
-    "CREATE UNIQUE INDEX windrow_runs_name ON windrow_runs (run_name);"
-    "UPDATE windrow_ledger SET version = 2";
+    "CREATE UNIQUE INDEX windrow_runs_name ON windrow_runs (run_name)";
+
+static const char upgrade_2_sql[] =
+    "ALTER TABLE windrow_runs ADD COLUMN retry_of INTEGER;"
+    "CREATE UNIQUE INDEX windrow_runs_retry ON windrow_runs (retry_of);"
+    "UPDATE windrow_ledger SET version = 3";
 
 static const struct table_dialect dialect = {
     .id_column = "id INTEGER PRIMARY KEY",
@@ -131,7 +137,9 @@ static int upgrade(struct ledger_sqlite *lite, struct error *err)
         return rc;
     rc = read_ledger(lite, id, &version, err);
     if (rc == 0 && version == 1)
-        rc = lite_execute(lite, upgrade_sql, err);
+        rc = lite_execute(lite, upgrade_1_sql, err);
+    if (rc == 0 && version <= 2)
+        rc = lite_execute(lite, upgrade_2_sql, err);
     if (rc == 0)
         return lite_commit(lite, err);
     lite_rollback(lite);
@@ -149,8 +157,8 @@ int lite_schema_open(struct ledger_sqlite *lite, struct error *err)
     if (rc == 0)
         rc = read_ledger(lite, id, &version, err);
     if (rc == 0)
-        rc = version == 1 ? upgrade(lite, err)
-                          : ledger_check_version(version, err);
+        rc = version == 1 || version == 2 ? upgrade(lite, err)
+                                          : ledger_check_version(version, err);
     return rc ? rc : ledger_take_id(&lite->base, id, err);
 }
 

@@ -391,7 +391,7 @@ class Windrow:
     def __init__(self, folder, arguments, environment, program=None):
         self.folder = pathlib.Path(tempfile.mkdtemp(dir=folder, prefix="run-"))
         self.arguments = [str(argument) for argument in arguments]
-        if self.arguments[:1] in (["run"], ["resume"]):
+        if self.arguments[:1] in (["run"], ["resume"], ["retry"]):
             self.summary = self.folder / "summary.json"
             self.arguments += ["--summary", str(self.summary)]
         else:

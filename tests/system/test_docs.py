@@ -25,9 +25,18 @@ from network import free_place
 
 PAGES = [SOURCE / "README.md", SOURCE / "CONTRIBUTING.md",
          SOURCE / "CHANGELOG.md", *sorted((SOURCE / "docs").rglob("*.md"))]
-MANUALS = {"windrow.1": ("windrow", ["run", "resume", "scale", "check", "schema",
-                                     "runs", "failures", "healthy", "keygen",
-                                     "settings"]),
+MANUALS = {"windrow.1": ("windrow", [
+               "check",
+               "failures",
+               "healthy",
+               "keygen",
+               "resume",
+               "retry",
+               "run",
+               "runs",
+               "scale",
+               "schema",
+               "settings"]),
            "windrow-node.1": ("windrow-node", []),
            "windrow-origin.1": ("windrow-origin", []),
            "windrow-bench.1": ("windrow-bench", [])}

@@ -621,18 +621,65 @@ static void test_scale(void **state)
     arena_free(&arena);
 }
 
-/* Tables of the first version get what they lack, and keep what they hold. */
-static void test_upgrade(void **state)
+/* A run is retried once. Where it is so wanted, the new run's queues have had
+ * the keys of the old one's: a key of a shared queue is not made again. */
+static void test_retry(void **state)
 {
     struct fixture *f = *state;
     struct error err = ERROR_NONE;
-    struct ledger *again = NULL;
-    int64_t batch = 0, found = 0;
-    int64_t run = fixture_run(f, 1, 1, &batch);
+    struct arena arena = ARENA_EMPTY;
+    struct run_row row;
+    struct run_spec spec = fixture_spec();
+    struct slice keys[] = {{"old", 3}, {"new", 3}};
+    struct closing_child root = {
+        .worker = W_QUOTES, .queue = 0, .keys = keys, .n_keys = 1};
+    int64_t first = 0, run = 0, epoch = 0;
+    ok(ledger_run_begin(f->ledger, &spec, &first, &epoch, &err), &err);
+    ok(ledger_run_add_batch(f->ledger, first, &root, &err), &err);
+    ok(ledger_run_commit(f->ledger, &err), &err);
+    spec.retry_of = first;
+    for (int keep = 0; keep <= 1; keep++) {
+        spec.keep_keys = keep;
+        root.n_keys = 2;
+        ok(ledger_run_begin(f->ledger, &spec, &run, &epoch, &err), &err);
+        ok(ledger_run_add_batch(f->ledger, run, &root, &err), &err);
+        ok(ledger_run_commit(f->ledger, &err), &err);
+        ok(ledger_run_row(f->ledger, run, &arena, &row, &err), &err);
+        assert_int_equal(row.retry_of, spec.retry_of);
+        assert_int_equal(row.open_keys, keep ? 1 : 2);
+        ok(ledger_run_row(f->ledger, spec.retry_of, &arena, &row, &err), &err);
+        assert_int_equal(row.retried_by, run);
+        assert_int_equal(ledger_run_begin(f->ledger, &spec, &run, &epoch, &err),
+                         ERR_CONFLICT);
+        assert_non_null(strstr(err.text, "is being retried already"));
+        err = ERROR_NONE;
+        fixture_sql(f, "UPDATE windrow_runs SET retry_of = NULL");
+    }
+    arena_free(&arena);
+    fixture_run(f, 1, 1, &epoch);
+}
+
+static void remove_names(struct fixture *f)
+{
     fixture_sql(f, "DROP INDEX IF EXISTS windrow_runs_name");
     fixture_sql(f, "ALTER TABLE windrow_runs DROP COLUMN run_name");
     fixture_sql(f, "ALTER TABLE windrow_runs DROP COLUMN nodes_wanted");
     fixture_sql(f, "UPDATE windrow_ledger SET version = 1");
+}
+
+/* Tables of an earlier version get what they lack, and keep what they hold. */
+static void check_upgrade(struct fixture *f, int version)
+{
+    struct error err = ERROR_NONE;
+    struct ledger *again = NULL;
+    int64_t batch = 0, found = 0;
+    int64_t run = fixture_run(f, 1, 1, &batch);
+    fixture_sql(f, "DROP INDEX IF EXISTS windrow_runs_retry");
+    fixture_sql(f, "ALTER TABLE windrow_runs DROP COLUMN retry_of");
+    if (version == 2)
+        fixture_sql(f, "UPDATE windrow_ledger SET version = 2");
+    else
+        remove_names(f);
     ok(ledger_open(f->url, &again, &err), &err);
     assert_string_equal(ledger_id(again), ledger_id(f->ledger));
     ok(ledger_run_scale(again, run, 3, &err), &err);
@@ -641,6 +688,12 @@ static void test_upgrade(void **state)
     err = ERROR_NONE;
     ok(ledger_open(f->url, &again, &err), &err);
     ledger_close(&again);
+}
+
+static void test_upgrade(void **state)
+{
+    check_upgrade(*state, 1);
+    check_upgrade(*state, 2);
 }
 
 /* A lease that ran out lets another in; an ended run does not. */
@@ -829,8 +882,8 @@ int ledger_body_run(void)
         TEST(test_failure_text), TEST(test_run_row),
         TEST(test_runs),         TEST(test_lease),
         TEST(test_lease_ends),   TEST(test_name),
-        TEST(test_scale),        TEST(test_upgrade),
-        TEST(test_allocations),
+        TEST(test_scale),        TEST(test_retry),
+        TEST(test_upgrade),      TEST(test_allocations),
     };
     return cmocka_run_group_tests_name("both backends", tests, NULL, NULL);
 }
