@@ -13,6 +13,8 @@ int command_check(const struct options *options);
 int command_schema(const struct options *options);
 int command_runs(const struct options *options);
 int command_failures(const struct options *options);
+int command_prices(const struct options *options);
+int command_export(const struct options *options);
 int command_healthy(const struct options *options);
 int command_keygen(const struct options *options);
 int command_settings(const struct options *options);

@@ -50,6 +50,16 @@ static const struct command commands[] = {
      command_runs},
     {"failures", "RUN", "List the keys of a run that failed, and why", RUN_TEXT,
      command_failures},
+    {"prices", "[KEY...]", "Show the rows of a table, the newest of each key",
+     "The table is that which the newest run stores into, or --table. KEY is\n"
+     "one as it is stored, AAPL. Exit status: 1 where a KEY has no row.\n",
+     command_prices},
+    {"export", "[RUN]", "Write the rows of a run or a table as CSV or JSON",
+     RUN_TEXT "Its rows are those of its table that were fetched in its time; "
+              "without\nRUN, --table says of which table all rows are "
+              "written, with all columns.\nCSV is that of RFC 4180, JSON an "
+              "object a line; digits are as stored.\n",
+     command_export},
     {"healthy", "FILE", "Say whether the process that touches FILE lives",
      "FILE is its --health-file. Exit status: 0 it does, 1 it does not.\n",
      command_healthy},

@@ -10,8 +10,9 @@
 #include "plan.h"
 #include "wire/message.h"
 
-#define PLAN_SQL_FIRST_PAGE "0:" /* node_core.h: no keys so far, no last one   \
-                                  */
+#define PLAN_SQL_FIRST_PAGE                                                    \
+    "0:" /* node_core.h: no keys so far, no last one                           \
+          */
 
 struct plan_filler {
     const struct plan_options *options;

@@ -11,6 +11,7 @@
 #define LEDGER_LEDGER_BACKEND_H
 
 #include "ledger/ledger.h"
+#include "ledger/ledger_dump.h"
 
 struct ledger_ops {
     bool is_postgres;
@@ -52,6 +53,8 @@ struct ledger_ops {
                     const struct failure_filter *filter,
                     void (*each)(void *context, const struct failure_row *row),
                     void *context, struct error *err);
+    int (*dump)(struct ledger *ledger, const struct dump_query *query,
+                const struct dump *dump, struct error *err);
     int (*close_batch)(struct ledger *ledger, const struct closing *closing,
                        struct close_result *result, struct error *err);
 };
@@ -97,6 +100,20 @@ void ledger_quote_table(const char *table, struct buffer *ret);
 /* Copies a database's message, on one line, into a text of `size` bytes. */
 void ledger_one_line(const char *message, char *ret, size_t size);
 int ledger_random_id(char ret[LEDGER_ID_BYTES], struct error *err);
+
+/* ledger_dump.c */
+
+/* $1 or ?1 are the keys, a JSON array; 2 and 3 the times. */
+struct dump_dialect {
+    bool distinct_on;    /* else the newest row is by max() and GROUP BY */
+    const char *collate; /* behind the key, where it is sorted */
+    const char *in_keys; /* behind the key */
+    const char *since, *until; /* behind the time */
+};
+void ledger_dump_sql(const struct dump_query *query,
+                     const struct dump_dialect *dialect, struct buffer *sql);
+/* What the pipeline says of its column number `i`; without one, text. */
+enum dump_kind ledger_dump_kind(const struct sink *sink, size_t i);
 
 /* ledger_table.c */
 

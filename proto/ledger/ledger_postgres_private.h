@@ -97,6 +97,10 @@ int pg_failures(struct ledger *ledger, int64_t run,
                 void (*each)(void *context, const struct failure_row *row),
                 void *context, struct error *err);
 
+/* ledger_postgres_dump.c */
+int pg_dump(struct ledger *ledger, const struct dump_query *query,
+            const struct dump *dump, struct error *err);
+
 /* ledger_postgres_close.c and ledger_postgres_bind.c */
 
 /* How many parameters ledger_children_sql() uses, from number `first` on; $1

@@ -136,6 +136,10 @@ int lite_failures(struct ledger *ledger, int64_t run,
                   void (*each)(void *context, const struct failure_row *row),
                   void *context, struct error *err);
 
+/* ledger_sqlite_dump.c */
+int lite_dump(struct ledger *ledger, const struct dump_query *query,
+              const struct dump *dump, struct error *err);
+
 /* ledger_sqlite_close.c: also for root batches. */
 
 /* ERR_DATABASE_DATA where a key is no text. */

@@ -121,6 +121,49 @@ int pipeline_load(struct slice text, const char *path,
                      complaints->items[0].text);
 }
 
+/* The graph, which says what type a column has, may not have been looked at:
+ * as a field of that name has, wherever. */
+static void guess_types(struct pipeline *pipeline, struct sink *sink)
+{
+    for (size_t c = 0; c < sink->n_columns; c++)
+        for (size_t w = 0; w < pipeline->n_workers; w++) {
+            const struct worker *worker = &pipeline->workers[w];
+            struct column *column = &sink->columns[c];
+            int field = column->source == COLUMN_FIELD
+                            ? worker_field(worker, column->field)
+                            : -1;
+            if (field >= 0)
+                column->type = worker->fields[field].type;
+        }
+}
+
+int pipeline_load_to_look(struct slice text, const struct settings *settings,
+                          struct pipeline **ret, struct error *err)
+{
+    struct complaints complaints = {0};
+    struct pipeline *pipeline = calloc(1, sizeof *pipeline);
+    struct loader loader = {
+        .pipeline = pipeline, .settings = settings, .complaints = &complaints};
+    if (!pipeline)
+        return error_set(err, ERR_MEMORY, "no memory for the pipeline");
+    load(&loader, text, NULL);
+    if (loader.out_of_memory)
+        error_set(err, ERR_MEMORY, "no memory for the pipeline");
+    else if (!pipeline->n_workers)
+        error_set(err, ERR_PIPELINE, "the run's pipeline can't be read");
+    bool whole = complaints.n == 0;
+    complaints_free(&complaints);
+    if (err->code != ERR_NONE) {
+        pipeline_free(&pipeline);
+        return (int)err->code;
+    }
+    for (size_t i = 0; i < pipeline->n_workers && !whole; i++)
+        if (pipeline->workers[i].class == CLASS_STORE)
+            guess_types(pipeline, &pipeline->workers[i].sink);
+    *ret = pipeline;
+    return 0;
+}
+
 void pipeline_free(struct pipeline **pipeline)
 {
     struct pipeline *p = *pipeline;

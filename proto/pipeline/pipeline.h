@@ -240,6 +240,15 @@ int pipeline_load(struct slice text, const char *path,
                   const struct settings *settings,
                   struct complaints *complaints, struct pipeline **ret,
                   struct error *err);
+/*
+ * What can be read here of a pipeline that ran once, for those who look at its
+ * run: settings that it names may be missing by now. Its workers and queues
+ * are there as far as they can be read: `table` of a sink may be NULL, an
+ * input queue -1. ERR_PIPELINE where not even that can be read.
+ */
+MUSTCHECK
+int pipeline_load_to_look(struct slice text, const struct settings *settings,
+                          struct pipeline **ret, struct error *err);
 void pipeline_free(struct pipeline **pipeline);
 
 /* Reads the file at `path` into `ret` (ERR_FILE, ERR_LIMIT). */

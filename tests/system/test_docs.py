@@ -27,9 +27,11 @@ PAGES = [SOURCE / "README.md", SOURCE / "CONTRIBUTING.md",
          SOURCE / "CHANGELOG.md", *sorted((SOURCE / "docs").rglob("*.md"))]
 MANUALS = {"windrow.1": ("windrow", [
                "check",
+               "export",
                "failures",
                "healthy",
                "keygen",
+               "prices",
                "resume",
                "retry",
                "run",

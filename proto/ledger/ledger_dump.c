@@ -1,0 +1,121 @@
+/*
+ * ledger_dump.c: the statement that reads a table, and the kinds of its
+ * columns; alike for both databases but for what they can't spell alike.
+ */
+#include "ledger/ledger_dump.h"
+
+#include "ledger/ledger_backend.h"
+
+const struct column *ledger_dump_column(const struct sink *sink,
+                                        enum column_source source)
+{
+    for (size_t i = 0; i < sink->n_columns; i++)
+        if (sink->columns[i].source == source)
+            return &sink->columns[i];
+    return NULL;
+}
+
+static void append_column(const struct sink *sink, enum column_source source,
+                          struct buffer *sql)
+{
+    const struct column *column = ledger_dump_column(sink, source);
+    CHECK(column);
+    ledger_quote_name(slice_of(column->name), sql);
+}
+
+/* Text is compared by its bytes, as SQLite does. */
+static void append_key(const struct sink *sink,
+                       const struct dump_dialect *dialect, struct buffer *sql)
+{
+    append_column(sink, COLUMN_KEY, sql);
+    buffer_append_text(sql, dialect->collate);
+}
+
+static void append_columns(const struct dump_query *query,
+                           const struct dump_dialect *dialect,
+                           struct buffer *sql)
+{
+    buffer_append_text(sql, "SELECT ");
+    if (query->latest && dialect->distinct_on) {
+        buffer_append_text(sql, "DISTINCT ON (");
+        append_key(query->sink, dialect, sql);
+        buffer_append_text(sql, ") ");
+    }
+    if (!query->sink)
+        buffer_append_char(sql, '*');
+    for (size_t i = 0; query->sink && i < query->sink->n_columns; i++) {
+        buffer_append_text(sql, i ? ", " : "");
+        ledger_quote_name(slice_of(query->sink->columns[i].name), sql);
+    }
+    if (query->latest && !dialect->distinct_on) {
+        /* https://www.sqlite.org/lang_select.html#bareagg: the other columns
+         * are those of the row that has the greatest. */
+        buffer_append_text(sql, ", max(");
+        append_column(query->sink, COLUMN_FETCHED_AT, sql);
+        buffer_append_char(sql, ')');
+    }
+}
+
+static void append_where(const struct dump_query *query,
+                         const struct dump_dialect *dialect, struct buffer *sql)
+{
+    const char *word = " WHERE ";
+    if (query->n_keys) {
+        buffer_append_text(sql, word);
+        append_column(query->sink, COLUMN_KEY, sql);
+        buffer_append_text(sql, dialect->in_keys);
+        word = " AND ";
+    }
+    for (int until = 0; until <= 1; until++) {
+        if (!(until ? query->until : query->since))
+            continue;
+        buffer_append_text(sql, word);
+        append_column(query->sink, COLUMN_FETCHED_AT, sql);
+        buffer_append_text(sql, until ? dialect->until : dialect->since);
+        word = " AND ";
+    }
+}
+
+void ledger_dump_sql(const struct dump_query *query,
+                     const struct dump_dialect *dialect, struct buffer *sql)
+{
+    append_columns(query, dialect, sql);
+    buffer_append_text(sql, " FROM ");
+    ledger_quote_table(query->table, sql);
+    append_where(query, dialect, sql);
+    if (query->latest && !dialect->distinct_on) {
+        buffer_append_text(sql, " GROUP BY ");
+        append_column(query->sink, COLUMN_KEY, sql);
+    }
+    if (!query->latest && !query->sorted)
+        return;
+    buffer_append_text(sql, " ORDER BY ");
+    append_key(query->sink, dialect, sql);
+    if (!ledger_dump_column(query->sink, COLUMN_FETCHED_AT))
+        return;
+    buffer_append_text(sql, ", ");
+    append_column(query->sink, COLUMN_FETCHED_AT, sql);
+    buffer_append_text(sql, query->latest ? " DESC" : "");
+}
+
+enum dump_kind ledger_dump_kind(const struct sink *sink, size_t i)
+{
+    if (!sink)
+        return DUMP_TEXT;
+    switch (ledger_column_kind(&sink->columns[i])) {
+    case KIND_NUMBER:
+    case KIND_INTEGER:
+        return DUMP_NUMBER;
+    case KIND_BOOLEAN:
+        return DUMP_BOOLEAN;
+    default:
+        return DUMP_TEXT;
+    }
+}
+
+int ledger_dump(struct ledger *ledger, const struct dump_query *query,
+                const struct dump *dump, struct error *err)
+{
+    CHECK(query->n_keys <= DUMP_KEYS_MAX);
+    return ledger->ops->dump(ledger, query, dump, err);
+}
