@@ -48,6 +48,8 @@ static const struct command commands[] = {
      command_schema},
     {"runs", NULL, "List the runs in the database, the newest first", NULL,
      command_runs},
+    {"show", "RUN", "Show one run whole: how far it is, what failed, what next",
+     RUN_TEXT, command_show},
     {"failures", "RUN", "List the keys of a run that failed, and why", RUN_TEXT,
      command_failures},
     {"prices", "[KEY...]", "Show the rows of a table, the newest of each key",

@@ -272,6 +272,13 @@ int ledger_failures(struct ledger *ledger, int64_t run,
                                  context, err);
 }
 
+int ledger_worker_counts(struct ledger *ledger, int64_t run,
+                         struct worker_count *ret, size_t *ret_n,
+                         struct error *err)
+{
+    return ledger->ops->worker_counts(ledger, run, ret, ret_n, err);
+}
+
 #define FAILURES_PAGE 1000 /* so that no snapshot is held for long */
 
 int64_t ledger_failures_page(const struct failure_filter *filter, int64_t given)

@@ -230,6 +230,17 @@ int ledger_failures(struct ledger *ledger, int64_t run,
                     void (*each)(void *context, const struct failure_row *row),
                     void *context, struct error *err);
 
+/* What a run's batches come to, by worker: room for PIPELINE_WORKERS_MAX. */
+struct worker_count {
+    int worker;
+    int64_t stored, done, failed; /* as in a run_row */
+    int64_t open_keys, open_batches, batches;
+};
+MUSTCHECK
+int ledger_worker_counts(struct ledger *ledger, int64_t run,
+                         struct worker_count *ret, size_t *ret_n,
+                         struct error *err);
+
 /* Executes a closing and waits for its commit. After ERR_DATABASE_AWAY it is
  * not known whether it was committed: call again with the same closing, and
  * CLOSE_WON with the children is the answer if it was. */

@@ -53,6 +53,9 @@ struct ledger_ops {
                     const struct failure_filter *filter,
                     void (*each)(void *context, const struct failure_row *row),
                     void *context, struct error *err);
+    int (*worker_counts)(struct ledger *ledger, int64_t run,
+                         struct worker_count *ret, size_t *ret_n,
+                         struct error *err);
     int (*dump)(struct ledger *ledger, const struct dump_query *query,
                 const struct dump *dump, struct error *err);
     int (*close_batch)(struct ledger *ledger, const struct closing *closing,

@@ -375,6 +375,7 @@ static const struct ledger_ops ops = {
     .runs = pg_runs,
     .failure_counts = pg_failure_counts,
     .failures = pg_failures,
+    .worker_counts = pg_worker_counts,
     .dump = pg_dump,
     .close_batch = close_batch,
 };

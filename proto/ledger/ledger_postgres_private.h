@@ -97,6 +97,11 @@ int pg_failures(struct ledger *ledger, int64_t run,
                 void (*each)(void *context, const struct failure_row *row),
                 void *context, struct error *err);
 
+/* ledger_postgres_show.c */
+int pg_worker_counts(struct ledger *ledger, int64_t run,
+                     struct worker_count *ret, size_t *ret_n,
+                     struct error *err);
+
 /* ledger_postgres_dump.c */
 int pg_dump(struct ledger *ledger, const struct dump_query *query,
             const struct dump *dump, struct error *err);

@@ -200,6 +200,7 @@ static const struct ledger_ops ops = {
     .runs = lite_runs,
     .failure_counts = lite_failure_counts,
     .failures = lite_failures,
+    .worker_counts = lite_worker_counts,
     .dump = lite_dump,
     .close_batch = lite_close_batch,
 };

@@ -136,6 +136,11 @@ int lite_failures(struct ledger *ledger, int64_t run,
                   void (*each)(void *context, const struct failure_row *row),
                   void *context, struct error *err);
 
+/* ledger_sqlite_show.c */
+int lite_worker_counts(struct ledger *ledger, int64_t run,
+                       struct worker_count *ret, size_t *ret_n,
+                       struct error *err);
+
 /* ledger_sqlite_dump.c */
 int lite_dump(struct ledger *ledger, const struct dump_query *query,
               const struct dump *dump, struct error *err);

@@ -38,6 +38,7 @@ MANUALS = {"windrow.1": ("windrow", [
                "runs",
                "scale",
                "schema",
+               "show",
                "settings"]),
            "windrow-node.1": ("windrow-node", []),
            "windrow-origin.1": ("windrow-origin", []),

@@ -3,11 +3,12 @@ import json
 import os
 import pty
 import re
+import signal
 import subprocess
 
 import pytest
 
-from harness import BUILD, quotes, source, store as sink
+from harness import BUILD, quotes, source, store as sink, until
 
 FAILING = {"NOPE": "not_found", "NADA": "not_found"}
 GOOD = ["AAPL", "MSFT"]
@@ -42,6 +43,82 @@ def test_runs(windrow, failed):
         "  1  failed_keys       2       2     0  TTTTTTTTTTTTTTTTTTT      "
         "  test\n")
     assert result.status == 0 and not result.err
+
+
+# show
+
+def test_show(windrow, failed):
+    """One run whole, without the settings that it had."""
+    result = windrow("show", "last", store=failed)
+    text = re.sub(r"after \d+\.\d s", "after N s", plain(result.out))
+    text = re.sub(r"owner     .*, process \d+", "owner     HOST, process N",
+                  text)
+    assert text == (
+        "run 1: failed_keys\n"
+        f"pipeline  test ({failed.pipeline})\n"
+        f"started   {'T' * 19} (UTC)\n"
+        f"ended     {'T' * 19}, after N s\n"
+        "owner     HOST, process N, epoch 1\n"
+        "keys      2 stored, 2 failed, 0 open\n"
+        f"settings  YAHOO_URL={failed.origin.url}\n"
+        "\n"
+        "worker  class      queue    batches  open  keys open  done  failed"
+        "  stored\n"
+        "quotes  http_json  symbols        4     0          0     4       2"
+        "       2\n"
+        "\n"
+        "reason     keys  for example\n"
+        "not_found     2  NOPE, NADA\n"
+        "\n"
+        "to try what failed once more: windrow retry 1 --store "
+        f"'{failed.url}'\n"), result
+    assert (result.status, result.err) == (0, "")
+
+
+def test_show_as_json(windrow, failed):
+    result = windrow("show", 1, "--format", "json", store=failed)
+    shown = json.loads(result.out)
+    assert shown["failures"] == [{"reason": "not_found", "keys": 2,
+                                  "examples": ["NOPE", "NADA"]}]
+    assert shown["settings"] == {"YAHOO_URL": failed.origin.url}
+    assert shown["pipeline_text"] == failed.pipeline.read_text()
+    worker, = shown["workers"]
+    assert (worker["name"], worker["queue"], worker["batches"],
+            worker["done"], worker["failed"]) == ("quotes", "symbols", 4, 4, 2)
+    assert shown["next"].startswith("windrow retry 1 --store '")
+    assert (shown["state"], shown["epoch"]) == ("failed_keys", 1)
+
+
+def test_show_a_run_that_goes_on(start, windrow, origin, pipeline, store):
+    """Running, then interrupted, then done: each says what comes next."""
+    server = origin("--latency", "2s")
+    path = pipeline(source("values", input_values=GOOD), quotes(), sink())
+    run = start("run", path, "--name", "monday", "--limit", 2, "--scale", 1,
+                "--log-format", "json", origin=server, store=store)
+    until(lambda: run.nodes(), "a node")
+    shown = windrow("show", "monday", store=store).out
+    assert shown.startswith("run 1, monday: running\n")
+    assert re.search(r"^owner .*, for another \d\.\d s unless it renews that$",
+                     shown, re.M)
+    assert re.search(r"^ended +not yet; began \d+\.\d s ago$", shown, re.M)
+    assert re.search(r"^limit +2 keys of each source$", shown, re.M)
+    assert "more or fewer local nodes: windrow scale N --run 1" in shown
+    run.signal(signal.SIGINT)
+    assert run.wait().status == 130
+    shown = windrow("show", 1, store=store).out
+    assert shown.startswith("run 1, monday: open\n")
+    assert "0 stored, 0 failed, 2 open\n" in shown
+    assert "\nit has not ended; go on with: windrow resume 1 --store" in shown
+    assert windrow("resume", 1, origin=server, store=store).status == 0
+    shown = windrow("show", 1, "--format", "json", store=store)
+    assert json.loads(shown.out)["next"] is None
+
+
+def test_show_a_retry(windrow, failed):
+    windrow("retry", 1, origin=failed.origin, store=failed)
+    shown = windrow("show", 1, store=failed).out
+    assert "\nwhat failed was retried: windrow show 2 --store" in shown
+    assert "\nretries   run 1\n" in windrow("show", 2, store=failed).out
 
 
 # Which run is meant.
