@@ -20,6 +20,7 @@
 #include "extract_json.h"
 #include "extract_keyset.h"
 #include "extract_result.h"
+#include "extract_rows.h"
 #include "extract_table.h"
 #include "extract_text.h"
 
@@ -30,6 +31,8 @@ struct extractor {
     struct extract_value *values;    /* http_json: of each field */
     struct extract_compute *compute; /* http_json */
     char (*times)[CLOCK_TEXT_BYTES];
+    struct extract_rows *sets[PIPELINE_ROW_SETS_MAX];
+    struct record_rows rows[PIPELINE_ROW_SETS_MAX];
 };
 
 static bool is_json(const struct worker *worker)
@@ -54,6 +57,9 @@ static bool json_init(struct extractor *extractor)
     extractor->times = calloc(worker->n_fields + 1, sizeof *extractor->times);
     if (extractor->json)
         extractor->compute = extract_compute_new(worker, extractor->json);
+    for (size_t i = 0; i < worker->n_sets; i++)
+        if (!(extractor->sets[i] = extract_rows_new(&worker->sets[i])))
+            return false;
     return extractor->compute && extractor->values && extractor->times;
 }
 
@@ -79,6 +85,8 @@ void extractor_free(struct extractor **extractor)
     extract_compute_free(&(*extractor)->compute);
     extract_json_free(&(*extractor)->json);
     extract_html_free(&(*extractor)->html);
+    for (size_t i = 0; i < PIPELINE_ROW_SETS_MAX; i++)
+        extract_rows_free(&(*extractor)->sets[i]);
     free((*extractor)->values);
     free((*extractor)->times);
     free(*extractor);
@@ -167,18 +175,16 @@ static const char *type_wanted(enum field_type type)
     return names[type];
 }
 
-static bool json_field(struct extractor *extractor, size_t i, struct slice *ret,
-                       struct extract_result *result)
+bool extract_json_field(const struct field *field,
+                        const struct extract_value *value,
+                        char time[CLOCK_TEXT_BYTES], struct slice *ret,
+                        struct extract_result *result)
 {
-    const struct field *field = &extractor->worker->fields[i];
-    const struct extract_value *value = &extractor->values[i];
     if (value->kind == EXTRACT_ABSENT)
         return extract_instead(field, REASON_FIELD_MISSING, ret, result);
     if (value->kind == EXTRACT_NULL)
         return extract_instead(field, REASON_FIELD_NULL, ret, result);
     bool computes = field->compute.indicator;
-    if (computes && value->kind == EXTRACT_ARRAY)
-        return extract_compute_field(extractor->compute, i, ret, result);
     if (computes || !kind_fits(value, field->type))
         return extract_fail(
             result, REASON_FIELD_TYPE, "%s: %s where %s is wanted", field->at,
@@ -187,16 +193,25 @@ static bool json_field(struct extractor *extractor, size_t i, struct slice *ret,
     *ret = value->text;
     if (field->type != FIELD_TIME)
         return extract_storable(field, value->text, result);
-    char *time = extractor->times[i];
     *ret = (struct slice){time, CLOCK_TEXT_BYTES - 1};
     return extract_time(field, value->text, time, result);
 }
 
-static bool json_failed(const char *why, struct extract_result *result)
+bool extract_json_failed(const char *why, struct extract_result *result)
 {
     enum reason reason =
         why == extract_json_no_memory ? REASON_INTERNAL : REASON_NOT_JSON;
     return extract_fail(result, reason, "%s", why);
+}
+
+static bool json_field(struct extractor *extractor, size_t i, struct slice *ret,
+                       struct extract_result *result)
+{
+    const struct field *field = &extractor->worker->fields[i];
+    const struct extract_value *value = &extractor->values[i];
+    if (field->compute.indicator && value->kind == EXTRACT_ARRAY)
+        return extract_compute_field(extractor->compute, i, ret, result);
+    return extract_json_field(field, value, extractor->times[i], ret, result);
 }
 
 static bool json_fields(struct extractor *extractor, struct slice body,
@@ -206,11 +221,20 @@ static bool json_fields(struct extractor *extractor, struct slice body,
     const char *why =
         extract_json_read(extractor->json, body, extractor->values, NULL, NULL);
     if (why)
-        return json_failed(why, result);
+        return extract_json_failed(why, result);
     for (size_t i = 0; i < worker->n_fields; i++)
         if (!json_field(extractor, i, &ret_fields[i], result))
             return false;
+    for (size_t i = 0; i < worker->n_sets; i++)
+        if (!extract_rows_read(extractor->sets[i], body, &extractor->rows[i],
+                               result))
+            return false;
     return true;
+}
+
+const struct record_rows *extract_rows(const struct extractor *extractor)
+{
+    return extractor->worker->n_sets ? extractor->rows : NULL;
 }
 
 void extract_fields(struct extractor *extractor, struct slice body,
@@ -250,7 +274,7 @@ static bool json_keys(struct extractor *extractor, struct slice body,
     const char *why =
         extract_json_read(extractor->json, body, &list, on_element, &reading);
     if (why)
-        return json_failed(why, result);
+        return extract_json_failed(why, result);
     if (list.kind != EXTRACT_ARRAY)
         return extract_fail(result, REASON_NO_KEYS,
                             "the list at \"%s\": %s where an array is wanted",

@@ -25,6 +25,8 @@
 #define EXTRACT_XPATH_OPS_MAX 10000000
 #define EXTRACT_VALUE_BYTES_MAX (64 * 1024) /* of one field */
 #define EXTRACT_KEYS_MAX 5000000            /* of one list */
+#define EXTRACT_ROWS_MAX 100000             /* of one row set of an answer */
+#define EXTRACT_ROWS_BYTES_MAX (16 << 20)   /* of the same, packed */
 
 struct extractor;
 
@@ -49,6 +51,10 @@ struct extract_result {
  */
 void extract_fields(struct extractor *extractor, struct slice body,
                     struct slice *ret_fields, struct extract_result *ret);
+
+/* The rows that the last extract_fields(), which succeeded, found for each of
+ * worker->sets; NULL where there are none. Valid as long as its fields. */
+const struct record_rows *extract_rows(const struct extractor *extractor);
 
 /*
  * The keys of a list page, in order, trimmed, checked (key_is_valid), each

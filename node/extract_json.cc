@@ -42,6 +42,8 @@ struct extract_json {
     struct pointer_node root;    /* begins at the document */
     struct pointer_node element; /* begins at an element of the list */
     bool is_list;
+    bool has_members; /* the list may be an object */
+    bool is_arrays;
     size_t n;
     int *slots;                       /* of each pointer: its place in found */
     struct extract_value *found;      /* of the document, or of an element */
@@ -59,8 +61,9 @@ struct reading {
     struct extract_value *values;   /* by slot */
     struct extract_value *elements; /* by pointer, for `each` */
     extract_json_each *each;
+    extract_json_item *item;
     void *context;
-    bool stopped; /* `each` wants no more */
+    bool stopped; /* `each` or `item` wants no more */
 };
 
 error_code read_value(struct reading *reading, ondemand::value value,
@@ -142,18 +145,48 @@ struct pointer_node *child_at(size_t index, struct pointer_node *node)
     return nullptr;
 }
 
+error_code read_element(struct reading *reading, ondemand::value value);
+
+/* Whether the container at `node` is the list that is gone through. */
+bool is_list(const struct reading *reading, const struct pointer_node *node)
+{
+    return reading->json->is_list && node->slot != POINTER_NO_SLOT &&
+           reading->values != reading->json->found;
+}
+
 error_code read_object(struct reading *reading, ondemand::object object,
                        struct pointer_node *node, size_t depth)
 {
+    bool members = reading->json->has_members && is_list(reading, node);
     for (auto step : object) {
         ondemand::field field;
         SIMDJSON_TRY(std::move(step).get(field));
+        if (members) {
+            SIMDJSON_TRY(read_element(reading, field.value()));
+            continue;
+        }
         struct pointer_node *child = child_of_name(field, node);
         if (!child || child->seen == reading->json->turn)
             continue;
         child->seen = reading->json->turn;
         SIMDJSON_TRY(read_value(reading, field.value(), child, depth + 1));
     }
+    return simdjson::SUCCESS;
+}
+
+/* A value that is not followed: of an object or array its kind alone. */
+error_code read_leaf(ondemand::value value, struct extract_value *ret)
+{
+    ondemand::json_type type;
+    SIMDJSON_TRY(value.type().get(type));
+    if (type == ondemand::json_type::object)
+        ret->kind = EXTRACT_OBJECT;
+    else if (type == ondemand::json_type::array)
+        ret->kind = EXTRACT_ARRAY;
+    else if (type == ondemand::json_type::string)
+        string_of(value.get_string(), ret);
+    else
+        return scalar_of(slice_from(value.raw_json_token()), ret);
     return simdjson::SUCCESS;
 }
 
@@ -240,12 +273,24 @@ struct extract_numbers *numbers_at(struct reading *reading,
     return numbers;
 }
 
+/* Hands out one element of an array. */
+error_code read_item(struct reading *reading, ondemand::value value, int array)
+{
+    struct extract_value found = {EXTRACT_ABSENT, {nullptr, 0}};
+    if (reading->stopped)
+        return simdjson::SUCCESS;
+    SIMDJSON_TRY(read_leaf(value, &found));
+    reading->stopped =
+        !reading->item(reading->context, static_cast<size_t>(array), &found);
+    return simdjson::SUCCESS;
+}
+
 error_code read_array(struct reading *reading, ondemand::array array,
                       struct pointer_node *node, size_t depth)
 {
     size_t index = 0;
-    bool is_list = reading->json->is_list && node->slot != POINTER_NO_SLOT &&
-                   reading->values != reading->json->found;
+    bool list = is_list(reading, node);
+    bool items = reading->json->is_arrays && node->slot != POINTER_NO_SLOT;
     struct extract_numbers *numbers = numbers_at(reading, node);
     for (auto step : array) {
         ondemand::value value;
@@ -253,8 +298,10 @@ error_code read_array(struct reading *reading, ondemand::array array,
         if (numbers)
             SIMDJSON_TRY(keep_number(numbers, value, index));
         struct pointer_node *child = child_at(index++, node);
-        if (is_list) {
+        if (list) {
             SIMDJSON_TRY(read_element(reading, value));
+        } else if (items) {
+            SIMDJSON_TRY(read_item(reading, value, node->slot));
         } else if (child) {
             SIMDJSON_TRY(read_value(reading, value, child, depth + 1));
         }
@@ -297,11 +344,7 @@ error_code read_value(struct reading *reading, ondemand::value value,
         return read_container(reading, value, type, node, depth);
     if (node->slot == POINTER_NO_SLOT)
         return simdjson::SUCCESS;
-    struct extract_value *found = &reading->values[node->slot];
-    if (type != ondemand::json_type::string)
-        return scalar_of(slice_from(value.raw_json_token()), found);
-    string_of(value.get_string(), found);
-    return simdjson::SUCCESS;
+    return read_leaf(value, &reading->values[node->slot]);
 }
 
 error_code at_end(ondemand::document &document)
@@ -415,6 +458,24 @@ struct extract_json *extract_json_new(const char *list,
     return json;
 }
 
+struct extract_json *
+extract_json_new_each(const char *list, const char *const *pointers, size_t n)
+{
+    struct extract_json *json = extract_json_new(list, pointers, n);
+    if (json)
+        json->has_members = true;
+    return json;
+}
+
+struct extract_json *extract_json_new_arrays(const char *const *pointers,
+                                             size_t n)
+{
+    struct extract_json *json = extract_json_new(nullptr, pointers, n);
+    if (json)
+        json->is_arrays = true;
+    return json;
+}
+
 bool extract_json_keep_numbers(struct extract_json *json, size_t i)
 {
     struct extract_numbers **numbers = &json->numbers[json->slots[i]];
@@ -449,13 +510,16 @@ void extract_json_free(struct extract_json **json)
     *json = nullptr;
 }
 
-const char *extract_json_read(struct extract_json *json, struct slice body,
-                              struct extract_value *ret_values,
-                              extract_json_each *each, void *context)
+static const char *read_body(struct extract_json *json, struct slice body,
+                             struct extract_value *ret_values,
+                             extract_json_each *each, extract_json_item *item,
+                             void *context)
 {
     struct extract_value at_list = {EXTRACT_ABSENT, {nullptr, 0}};
     struct reading reading = {
-        json, json->is_list ? &at_list : json->found, ret_values, each, context,
+        json,       json->is_list ? &at_list : json->found,
+        ret_values, each,
+        item,       context,
         false};
     if (body.len >= 3 && !memcmp(body.data, "\xef\xbb\xbf", 3))
         body = {body.data + 3, body.len - 3};
@@ -470,6 +534,21 @@ const char *extract_json_read(struct extract_json *json, struct slice body,
     if (json->is_list)
         ret_values[0] = at_list;
     return nullptr;
+}
+
+const char *extract_json_read(struct extract_json *json, struct slice body,
+                              struct extract_value *ret_values,
+                              extract_json_each *each, void *context)
+{
+    return read_body(json, body, ret_values, each, nullptr, context);
+}
+
+const char *extract_json_read_arrays(struct extract_json *json,
+                                     struct slice body,
+                                     struct extract_value *ret_values,
+                                     extract_json_item *item, void *context)
+{
+    return read_body(json, body, ret_values, nullptr, item, context);
 }
 
 size_t extract_json_print(double value, char ret[EXTRACT_NUMBER_BYTES])

@@ -73,6 +73,16 @@ struct extract_json;
 MUSTCHECK
 struct extract_json *extract_json_new(const char *list,
                                       const char *const *pointers, size_t n);
+/* The same, but the list may be an object too, whose members are then its
+ * elements. */
+MUSTCHECK
+struct extract_json *
+extract_json_new_each(const char *list, const char *const *pointers, size_t n);
+/* A reader of arrays: `n` values, no two at one place, of which those that are
+ * arrays are gone through. NULL when memory is out. */
+MUSTCHECK
+struct extract_json *extract_json_new_arrays(const char *const *pointers,
+                                             size_t n);
 void extract_json_free(struct extract_json **json);
 
 /*
@@ -81,10 +91,13 @@ void extract_json_free(struct extract_json **json);
  */
 typedef bool extract_json_each(void *context,
                                const struct extract_value *values);
+/* The same for an element of array number `array`. */
+typedef bool extract_json_item(void *context, size_t array,
+                               const struct extract_value *value);
 
 /*
  * Reads the document, which EXTRACT_PADDING readable bytes must follow, and
- * sets `ret_values` (room for n; for a list: what lies at `list`, one value).
+ * sets `ret_values` (room for n; for a list the first is what lies at `list`).
  * Returns NULL, or in a few words what is wrong with the document; it is
  * extract_json_no_memory when memory is out. Allocates nothing once it has
  * seen a document as long as this one. `each` and `context` are for lists.
@@ -94,6 +107,12 @@ const char *extract_json_read(struct extract_json *json, struct slice body,
                               struct extract_value *ret_values,
                               extract_json_each *each, void *context);
 extern const char extract_json_no_memory[];
+/* The same of a reader of arrays; an array's value is EXTRACT_ARRAY. */
+MUSTCHECK
+const char *extract_json_read_arrays(struct extract_json *json,
+                                     struct slice body,
+                                     struct extract_value *ret_values,
+                                     extract_json_item *item, void *context);
 
 /*
  * From here on the reader keeps the numbers of the array at pointer `i`; not

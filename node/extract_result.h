@@ -23,6 +23,17 @@ bool extract_instead(const struct field *field, enum reason reason,
 bool extract_storable(const struct field *field, struct slice text,
                       struct extract_result *result);
 
+struct extract_value;
+/* A value of JSON as a field. `time` is room for a time; *ret points there, or
+ * to where the value's text or the default is. */
+bool extract_json_field(const struct field *field,
+                        const struct extract_value *value,
+                        char time[CLOCK_TEXT_BYTES], struct slice *ret,
+                        struct extract_result *result);
+
+/* The document can't be read, for the reason that extract_json.h gives. */
+bool extract_json_failed(const char *why, struct extract_result *result);
+
 /* The moment that `text` is, in the field's unit or in ISO 8601, as
  * clock_format() writes it. */
 bool extract_time(const struct field *field, struct slice text,

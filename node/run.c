@@ -68,6 +68,7 @@ static void extract(struct run *run, const struct worker *worker,
         extract_fields(extractor, body, fields, result);
         histogram_add(&node_times()->extract, clock_monotonic() - began);
         fetched->fields = fields;
+        fetched->rows = extract_rows(extractor);
         return;
     }
     struct slice *keys = NULL;

@@ -95,13 +95,17 @@ static void on_record(struct node_core *core, struct slot *slot,
                        slice_of("the field \"key\" makes no key"));
         return;
     }
-    slot->record =
-        node_copy_record(&slot->batch->arena, slot->key, fetched->wall,
-                         fetched->fields, crew->worker->n_fields);
+    const struct record record = {.key = slot->key,
+                                  .fetched_at = fetched->wall,
+                                  .fields = fetched->fields,
+                                  .rows = fetched->rows};
+    CHECK(fetched->rows || !crew->worker->n_sets);
+    slot->record = node_copy_record(&slot->batch->arena, crew->worker, &record);
     if (!slot->record) {
         core->no_memory = true;
         return;
     }
+    slot->batch->bytes += node_record_bytes(crew->worker, &record);
     node_slot_end(core, slot);
 }
 

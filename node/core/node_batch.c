@@ -228,6 +228,8 @@ static bool is_ripe(const struct node_core *core, const struct batch *batch)
         return true;
     if (core->now >= batch->deadline)
         return n[SLOT_DONE] + n[SLOT_LATER] > 0;
+    if (batch->bytes >= BATCH_BYTES_RIPE) /* memory is bounded, and a closing */
+        return true;
     return n[SLOT_DONE] && 2 * n[SLOT_DONE] >= batch->n_slots &&
            core->now - batch->last_end >= core->close_after;
 }

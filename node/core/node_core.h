@@ -18,7 +18,8 @@
  * A batch:   WORKING --> CLOSING --> gone
  *   WORKING   its keys wait, fly, or are done. It closes when no key waits or
  *             flies; early, when half of its keys are done and none ended for
- *             `close_after`; at the end of `batch_time`; when draining.
+ *             `close_after`; when its records have 8 MiB; at the end of
+ *             `batch_time`; when draining.
  *   CLOSING   its closing is with the store. What was not done lives on in
  *             child batches: kept ones here (UNBORN until the closing won),
  *             others in the ledger, for any node.
@@ -60,7 +61,8 @@ enum node_event_type {
 };
 
 enum fetch_outcome {
-    FETCH_RECORD,   /* `fields`, in the order of the worker's fields */
+    FETCH_RECORD,   /* `fields`, in the order of the worker's fields, and
+                       `rows`, in that of its row sets */
     FETCH_KEYS,     /* of a source: `keys`, checked and each once */
     FETCH_FAILED,   /* `reason`, and whatever else is known */
     FETCH_REDIRECT, /* to `url`; counts against the budget of its host */
@@ -73,6 +75,7 @@ struct fetched {
     enum fetch_outcome outcome;
     usec_t wall; /* wall clock, for extracted_time */
     const struct slice *fields;
+    const struct record_rows *rows; /* NULL where the worker has no sets */
     const struct slice *keys;
     size_t n_keys;
     bool more; /* sql: there is another page, after the last key */

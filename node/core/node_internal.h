@@ -36,7 +36,8 @@
 #define BATCH_BUCKETS 512
 #define LANE_BUCKETS 256
 #define BATCHES_SPARE_MAX 64 /* emptied batches kept for the next tasks */
-#define RATE_TURN (5 * USEC_PER_MSEC) /* see node_lane.c */
+#define RATE_TURN (5 * USEC_PER_MSEC)      /* see node_lane.c */
+#define BATCH_BYTES_RIPE ((size_t)8 << 20) /* of records; then it closes */
 #define HOLD_SEND_PAUSE (200 * USEC_PER_MSEC)
 #define BEATS_KEPT 64 /* a share that answers an older one is void */
 
@@ -158,6 +159,7 @@ struct batch {
     bool cleaned;   /* its failure's detail has been made ASCII */
     bool half;      /* of refused data: all its keys are done */
     int64_t stored; /* keys whose rows the closing stores */
+    size_t bytes;   /* of its keys' records */
 };
 
 /*
@@ -355,9 +357,12 @@ int64_t node_slot_page(struct slice key);
 void node_answer(struct node_core *core, const struct fetched *fetched);
 
 /* node_copy.c; NULL when memory is out. */
-const struct record *node_copy_record(struct arena *arena, struct slice key,
-                                      usec_t wall, const struct slice *fields,
-                                      size_t n);
+const struct record *node_copy_record(struct arena *arena,
+                                      const struct worker *worker,
+                                      const struct record *from);
+/* What that takes. */
+size_t node_record_bytes(const struct worker *worker,
+                         const struct record *record);
 const struct found *node_copy_found(struct arena *arena,
                                     const struct found *from);
 struct closing_failure *node_copy_failure(struct arena *arena,

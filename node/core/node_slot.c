@@ -322,9 +322,12 @@ static bool copy_texts(const struct node_core *core, struct slot *to,
         if (!to->redirect.data)
             return false;
     }
-    if (from->record)
-        to->record = node_copy_record(arena, to->key, from->record->fetched_at,
-                                      from->record->fields, worker->n_fields);
+    if (from->record) {
+        struct record record = *from->record;
+        record.key = to->key;
+        to->record = node_copy_record(arena, worker, &record);
+        to->batch->bytes += node_record_bytes(worker, &record);
+    }
     if (from->found)
         to->found = node_copy_found(arena, from->found);
     if (from->failure)

@@ -21,16 +21,25 @@
 #define CLOSING_CLOSER_BYTES 96
 #define CLOSING_DETAIL_BYTES_MAX 300 /* of a failure's detail; cut beyond */
 
+/* The rows of one of the worker's row sets: of each field of the set, in their
+ * order, `n` packed values (base/packed.h). */
+struct record_rows {
+    size_t n;
+    const struct slice *columns;
+};
+
 /* What was taken out of one answer. `fields` are in the order of the worker's
- * fields; a field with data == NULL is SQL NULL. Numbers are the exact text
- * that was sent. */
+ * fields, `rows` in that of its row sets; a field with data == NULL is SQL
+ * NULL. Numbers are the exact text that was sent. */
 struct record {
     struct slice key;
     usec_t fetched_at; /* wall clock */
     const struct slice *fields;
+    const struct record_rows *rows; /* NULL where the worker has no sets */
 };
 
-/* Rows of one sink: `worker` is the index of the store. */
+/* What one sink gets: `worker` is the index of the store. It stores a row for
+ * each record or, if it is a sink of rows, for each row of its set in them. */
 struct closing_rows {
     int sink_worker;
     const struct record **records;

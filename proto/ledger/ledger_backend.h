@@ -166,8 +166,17 @@ const struct worker *ledger_next_sink(const struct pipeline *pipeline,
 /* The closing's rows for a sink; NULL where it has none. */
 const struct closing_rows *ledger_rows_of(const struct closing *closing,
                                           const struct worker *store);
-/* The value that a record has for a column that is no time; data NULL is SQL
- * NULL. */
+/* How many rows a store makes of a record. */
+size_t ledger_record_rows(const struct worker *worker,
+                          const struct worker *store,
+                          const struct record *record);
+/* The values, packed, that these rows have for a COLUMN_ELEMENT. */
+struct slice ledger_record_column(const struct worker *worker,
+                                  const struct worker *store,
+                                  const struct column *column,
+                                  const struct record *record);
+/* The value that all rows of a record have for a COLUMN_KEY or a COLUMN_FIELD;
+ * data NULL is SQL NULL. */
 struct slice ledger_record_value(const struct worker *worker,
                                  const struct column *column,
                                  const struct record *record);

@@ -183,24 +183,42 @@ void ledger_bind_children(const struct pipeline *pipeline,
     bind_keys(children, n, params);
 }
 
+/* A column of the sink: as many values of each record as it makes rows. */
+static void put_column(const struct worker *worker, const struct worker *store,
+                       const struct column *column, const struct record *record,
+                       struct buffer *data)
+{
+    if (column->source == COLUMN_ELEMENT) {
+        buffer_append_slice(
+            data, ledger_record_column(worker, store, column, record));
+        return;
+    }
+    size_t n = ledger_record_rows(worker, store, record);
+    for (size_t i = 0; i < n; i++) {
+        if (column->source == COLUMN_FETCHED_AT)
+            put_int8_element(data, record->fetched_at - POSTGRES_EPOCH_US);
+        else
+            put_text(data, ledger_record_value(worker, column, record));
+    }
+}
+
 static void bind_sink(const struct worker *worker, const struct worker *store,
                       const struct closing *closing,
                       struct close_params *params)
 {
     const struct closing_rows *rows = ledger_rows_of(closing, store);
-    size_t n = rows ? rows->n_records : 0;
-    const struct record **records = rows ? rows->records : NULL;
-    const struct record **r;
+    size_t n_records = rows ? rows->n_records : 0, n = 0;
+    struct buffer *data = &params->data;
+    for (size_t r = 0; r < n_records; r++)
+        n += ledger_record_rows(worker, store, rows->records[r]);
     for (size_t c = 0; c < store->sink.n_columns; c++) {
         const struct column *column = &store->sink.columns[c];
-        if (column->source == COLUMN_FETCHED_AT)
-            PARAM_ARRAY(
-                params, OID_TIMESTAMPTZ, r, records, n,
-                put_int8_element(data, (*r)->fetched_at - POSTGRES_EPOCH_US));
-        else
-            PARAM_ARRAY(
-                params, OID_TEXT, r, records, n,
-                put_text(data, ledger_record_value(worker, column, *r)));
+        bool time = column->source == COLUMN_FETCHED_AT;
+        size_t start = data->len;
+        put_array(data, time ? OID_TIMESTAMPTZ : OID_TEXT, n);
+        for (size_t r = 0; r < n_records; r++)
+            put_column(worker, store, column, rows->records[r], data);
+        end_param(params, start);
     }
 }
 

@@ -12,6 +12,7 @@
 #include "ledger/ledger_sqlite_private.h"
 
 #include "base/crash_point.h"
+#include "base/packed.h"
 
 static int refuse(struct error *err, const char *what, const char *column)
 {
@@ -33,6 +34,27 @@ int lite_check_keys(const struct closing_child *child, struct error *err)
     return rc;
 }
 
+/* All that one sink gets of one record. */
+static int check_record(const struct worker *worker, const struct worker *store,
+                        const struct record *record, struct error *err)
+{
+    int rc = 0;
+    for (size_t c = 0; rc == 0 && c < store->sink.n_columns; c++) {
+        const struct column *column = &store->sink.columns[c];
+        struct slice value;
+        if (column->source == COLUMN_ELEMENT) {
+            struct slice packed =
+                ledger_record_column(worker, store, column, record);
+            while (rc == 0 && packed_take(&packed, &value))
+                rc = check_text(value, column->name, err);
+        } else if (column->source != COLUMN_FETCHED_AT) {
+            value = ledger_record_value(worker, column, record);
+            rc = check_text(value, column->name, err);
+        }
+    }
+    return rc;
+}
+
 /* PostgreSQL looks at all text before it looks at the batch; so does this. */
 static int check_texts(const struct pipeline *pipeline,
                        const struct closing *closing, struct error *err)
@@ -43,15 +65,9 @@ static int check_texts(const struct pipeline *pipeline,
         rc = lite_check_keys(&closing->children[i], err);
     for (size_t i = 0; rc == 0 && i < closing->n_rows; i++) {
         const struct closing_rows *rows = &closing->rows[i];
-        const struct sink *sink = &pipeline->workers[rows->sink_worker].sink;
-        for (size_t j = 0; rc == 0 && j < rows->n_records * sink->n_columns;
-             j++) {
-            const struct column *column = &sink->columns[j % sink->n_columns];
-            const struct record *record = rows->records[j / sink->n_columns];
-            if (column->source != COLUMN_FETCHED_AT)
-                rc = check_text(ledger_record_value(worker, column, record),
-                                column->name, err);
-        }
+        const struct worker *store = &pipeline->workers[rows->sink_worker];
+        for (size_t j = 0; rc == 0 && j < rows->n_records; j++)
+            rc = check_record(worker, store, rows->records[j], err);
     }
     return rc;
 }
@@ -156,17 +172,10 @@ static int bind_boolean(sqlite3_stmt *statement, int index, struct slice text,
 }
 
 static int bind_value(sqlite3_stmt *statement, int index,
-                      const struct worker *worker, const struct column *column,
-                      const struct record *record, struct error *err)
+                      const struct column *column, struct slice value,
+                      struct error *err)
 {
     enum column_kind kind = ledger_column_kind(column);
-    if (column->source == COLUMN_FETCHED_AT) {
-        char text[CLOCK_TEXT_BYTES];
-        clock_format(record->fetched_at, text);
-        sqlite3_bind_text(statement, index, text, -1, SQLITE_TRANSIENT);
-        return 0;
-    }
-    struct slice value = ledger_record_value(worker, column, record);
     if (!value.data) {
         sqlite3_bind_null(statement, index);
         return 0;
@@ -179,6 +188,64 @@ static int bind_value(sqlite3_stmt *statement, int index,
     return 0;
 }
 
+/* The values that all rows of a record have alike; of the others, `ret_packed`
+ * by column. `time` is room for the answer's time. */
+static int bind_record(sqlite3_stmt *statement, const struct worker *worker,
+                       const struct worker *store, const struct record *record,
+                       struct slice *ret_packed, char time[CLOCK_TEXT_BYTES],
+                       struct error *err)
+{
+    int rc = 0;
+    for (size_t c = 0; rc == 0 && c < store->sink.n_columns; c++) {
+        const struct column *column = &store->sink.columns[c];
+        int index = (int)c + 1;
+        if (column->source == COLUMN_ELEMENT) {
+            ret_packed[c] = ledger_record_column(worker, store, column, record);
+        } else if (column->source == COLUMN_FETCHED_AT) {
+            clock_format(record->fetched_at, time);
+            lite_text(statement, index, slice_of(time));
+        } else {
+            rc = bind_value(statement, index, column,
+                            ledger_record_value(worker, column, record), err);
+        }
+    }
+    return rc;
+}
+
+/* The next value of each column that differs from row to row. */
+static int bind_row(sqlite3_stmt *statement, const struct worker *store,
+                    struct slice *packed, struct error *err)
+{
+    int rc = 0;
+    for (size_t c = 0; rc == 0 && c < store->sink.n_columns; c++) {
+        const struct column *column = &store->sink.columns[c];
+        struct slice value;
+        if (column->source != COLUMN_ELEMENT)
+            continue;
+        CHECK(packed_take(&packed[c], &value));
+        rc = bind_value(statement, (int)c + 1, column, value, err);
+    }
+    return rc;
+}
+
+static int insert_record(struct ledger_sqlite *lite,
+                         const struct worker *worker,
+                         const struct worker *store,
+                         const struct record *record, struct error *err)
+{
+    sqlite3_stmt *statement = lite->sinks[store->index];
+    struct slice packed[PIPELINE_FIELDS_MAX];
+    char time[CLOCK_TEXT_BYTES];
+    size_t n = ledger_record_rows(worker, store, record);
+    int rc = bind_record(statement, worker, store, record, packed, time, err);
+    for (size_t i = 0; rc == 0 && i < n; i++) {
+        rc = bind_row(statement, store, packed, err);
+        if (rc == 0)
+            rc = lite_run(lite, statement, err);
+    }
+    return rc;
+}
+
 static int insert_rows(struct ledger_sqlite *lite,
                        const struct closing *closing,
                        const struct closing_rows *rows, struct error *err)
@@ -186,15 +253,9 @@ static int insert_rows(struct ledger_sqlite *lite,
     const struct pipeline *pipeline = lite->base.pipeline;
     const struct worker *worker = &pipeline->workers[closing->worker];
     const struct worker *store = &pipeline->workers[rows->sink_worker];
-    sqlite3_stmt *statement = lite->sinks[rows->sink_worker];
     int rc = 0;
-    for (size_t i = 0; rc == 0 && i < rows->n_records; i++) {
-        for (size_t c = 0; rc == 0 && c < store->sink.n_columns; c++)
-            rc = bind_value(statement, (int)c + 1, worker,
-                            &store->sink.columns[c], rows->records[i], err);
-        if (rc == 0)
-            rc = lite_run(lite, statement, err);
-    }
+    for (size_t i = 0; rc == 0 && i < rows->n_records; i++)
+        rc = insert_record(lite, worker, store, rows->records[i], err);
     return rc;
 }
 

@@ -28,20 +28,39 @@ enum column_kind ledger_column_kind(const struct column *column)
     return KIND_TEXT;
 }
 
+static const struct row_set *set_of(const struct worker *worker,
+                                    const struct worker *store)
+{
+    int set = worker_set(worker, store->sink.rows);
+    CHECK(set >= 0);
+    return &worker->sets[set];
+}
+
+/* The field of `worker` that a column of a field or an element gets. */
+static const struct field *field_of(const struct worker *worker,
+                                    const struct worker *store,
+                                    const struct column *column)
+{
+    const struct row_set *set =
+        column->source == COLUMN_ELEMENT ? set_of(worker, store) : NULL;
+    int field = set ? set_field(set, column->field)
+                    : worker_field(worker, column->field);
+    CHECK(field >= 0);
+    return set ? &set->fields[field] : &worker->fields[field];
+}
+
 /* Whether every producer always gives the column a value. */
 static bool always_has_value(const struct pipeline *pipeline,
                              const struct worker *store,
                              const struct column *column)
 {
-    if (column->source != COLUMN_FIELD)
+    if (column->source == COLUMN_KEY || column->source == COLUMN_FETCHED_AT)
         return true;
     const struct queue *queue = &pipeline->queues[store->input_queue];
     for (size_t i = 0; i < queue->n_producers; i++) {
         const struct worker *worker = &pipeline->workers[queue->producers[i]];
-        int field = worker_field(worker, column->field);
-        CHECK(field >= 0);
-        if (!worker->fields[field].required &&
-            !worker->fields[field].default_value)
+        const struct field *field = field_of(worker, store, column);
+        if (!field->required && !field->default_value)
             return false;
     }
     return true;
@@ -184,6 +203,25 @@ struct slice ledger_record_value(const struct worker *worker,
     int field = worker_field(worker, column->field);
     CHECK(field >= 0);
     return record->fields[field];
+}
+
+size_t ledger_record_rows(const struct worker *worker,
+                          const struct worker *store,
+                          const struct record *record)
+{
+    if (!store->sink.rows)
+        return 1;
+    return record->rows[set_of(worker, store) - worker->sets].n;
+}
+
+struct slice ledger_record_column(const struct worker *worker,
+                                  const struct worker *store,
+                                  const struct column *column,
+                                  const struct record *record)
+{
+    const struct row_set *set = set_of(worker, store);
+    const struct field *field = field_of(worker, store, column);
+    return record->rows[set - worker->sets].columns[field - set->fields];
 }
 
 bool ledger_is_fetcher(const struct pipeline *pipeline, int worker)

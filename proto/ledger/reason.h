@@ -35,6 +35,8 @@
       "a required field is absent")                                            \
     X(REASON_FIELD_NULL, "field_null", false, "a required field is null")      \
     X(REASON_FIELD_TYPE, "field_type", false, "a field is not of its type")    \
+    X(REASON_ROWS_UNEQUAL, "rows_unequal", false,                              \
+      "arrays that belong together have not the same length")                  \
     X(REASON_NO_TABLE, "no_table", false, "the page has no such table")        \
     X(REASON_NO_COLUMN, "no_column", false, "the table has no such column")    \
     X(REASON_NO_KEYS, "no_keys", false, "the list holds no keys")              \

@@ -139,6 +139,15 @@ extern const struct shape compute_with_number;
         .kind = SHAPE_CHOICE, .choices = compute_choices,                      \
         .or = &compute_with_number                                             \
     }
+const char *load_pointer(struct loader *, const struct yaml_node *,
+                         const char *what); /* it may be ""; never NULL */
+/* The fields of the map `node`; `required`: unless they say otherwise. */
+void load_fields(struct loader *, const struct worker *,
+                 const struct yaml_node *node, const char *what, bool required,
+                 struct field **ret, size_t *ret_n);
+/* pipeline_rows.c: several rows out of one answer. */
+extern const struct shape row_set_shape;
+void read_rows(struct loader *, struct worker *, const struct yaml_node *);
 /* pipeline_check.c: queues and workers as a graph. */
 void check_graph(struct loader *loader);
 

@@ -230,10 +230,28 @@ bool pipeline_queue_is_shared(const struct pipeline *pipeline, int queue)
     return n_batches > 1;
 }
 
+static int find_field(const struct field *fields, size_t n, const char *name)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!strcmp(fields[i].name, name))
+            return (int)i;
+    return -1;
+}
+
 int worker_field(const struct worker *worker, const char *name)
 {
-    for (size_t i = 0; i < worker->n_fields; i++)
-        if (!strcmp(worker->fields[i].name, name))
+    return find_field(worker->fields, worker->n_fields, name);
+}
+
+int set_field(const struct row_set *set, const char *name)
+{
+    return find_field(set->fields, set->n_fields, name);
+}
+
+int worker_set(const struct worker *worker, const char *name)
+{
+    for (size_t i = 0; i < worker->n_sets; i++)
+        if (!strcmp(worker->sets[i].name, name))
             return (int)i;
     return -1;
 }

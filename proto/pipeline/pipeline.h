@@ -29,6 +29,7 @@
 #define PIPELINE_WORKERS_MAX 64
 #define PIPELINE_INPUT_VALUES_MAX 1000
 #define PIPELINE_FIELDS_MAX 64
+#define PIPELINE_ROW_SETS_MAX 8 /* `rows` of one fetcher */
 #define PIPELINE_HEADERS_MAX 32
 #define PIPELINE_REFUSALS_MAX 32
 #define PIPELINE_REPLACES_MAX 32
@@ -125,6 +126,26 @@ struct field {
     const char *default_value; /* NULL: none (then SQL NULL when absent) */
 };
 
+/* How long a zip's rows are where its arrays are not equally long. */
+enum row_lengths {
+    LENGTHS_EQUAL,    /* the key fails; the default */
+    LENGTHS_LONGEST,  /* filled up with nulls */
+    LENGTHS_SHORTEST, /* cut */
+};
+
+/* One of `rows` of an http_json: several rows out of one answer. */
+struct row_set {
+    const char *name;
+    bool zip; /* the fields are arrays side by side, element by element, and
+                 their pointers begin at the document; else: */
+    const char *each; /* the array (or object) whose elements are the rows;
+                         the fields' pointers begin at an element */
+    enum row_lengths lengths; /* of a zip */
+    bool required; /* where nothing is there the key fails; default true */
+    struct field *fields;
+    size_t n_fields;
+};
+
 /* html_table. Exactly one way to find the table is set; with none, it is the
  * first table that has the column. */
 struct table_source {
@@ -155,19 +176,26 @@ struct sql_source {
     const char *database; /* URL; NULL: where the rows go */
 };
 
-enum column_source { COLUMN_KEY, COLUMN_FETCHED_AT, COLUMN_FIELD };
+enum column_source {
+    COLUMN_KEY,
+    COLUMN_FETCHED_AT,
+    COLUMN_FIELD,   /* of the record */
+    COLUMN_ELEMENT, /* a field of the sink's row set */
+};
 
 struct column {
     const char *name;
     enum column_source source;
-    const char *field;    /* COLUMN_FIELD: its name */
-    enum field_type type; /* COLUMN_FIELD: the type all producers give it */
+    const char *field;    /* COLUMN_FIELD, COLUMN_ELEMENT: its name */
+    enum field_type type; /* of that field, with all producers */
     bool is_text; /* the table that is there holds it as text, so as sent: set
                      by ledger_use_pipeline(), the one thing set so late */
 };
 
 struct sink {
     const char *table; /* "name" or "schema.name"; quoted when used */
+    const char *rows;  /* a row for each element of this row set of all
+                          producers; NULL: one row a record */
     struct column *columns;
     size_t n_columns;
 };
@@ -187,6 +215,8 @@ struct worker {
     struct field *fields;   /* fetchers; a field named "key" is the key for
                                the next fetcher, otherwise the same key */
     size_t n_fields;
+    struct row_set *sets; /* http_json */
+    size_t n_sets;
     union {
         struct table_source table;
         struct list_source list;
@@ -270,5 +300,8 @@ bool pipeline_queue_is_shared(const struct pipeline *pipeline, int queue);
 
 /* The field's index in worker->fields; -1 where the worker has none such. */
 int worker_field(const struct worker *worker, const char *name);
+/* The same of its row sets, and of the fields of one. */
+int worker_set(const struct worker *worker, const char *name);
+int set_field(const struct row_set *set, const char *name);
 
 #endif

@@ -202,18 +202,37 @@ static void check_cycles(struct loader *loader)
 }
 
 static void complain_field(struct loader *loader, const struct yaml_node *at,
-                           const struct worker *from, const char *field)
+                           const struct worker *from, const struct row_set *set,
+                           const char *field)
 {
-    const char *names[PIPELINE_FIELDS_MAX + 2];
+    const char *names[2 * PIPELINE_FIELDS_MAX + 2];
     size_t n = 0;
 
     names[n++] = "key";
     names[n++] = "fetched_at";
+    for (size_t i = 0; set && i < set->n_fields; i++)
+        names[n++] = set->fields[i].name;
     for (size_t i = 0; i < from->n_fields; i++)
         names[n++] = from->fields[i].name;
     const char *of = load_printf(loader, "'%s'", from->name);
     if (of)
         complain_unknown(loader, at, "field", of, field, names, n);
+}
+
+/* The field that a store's column means by `name`: one of the elements, or of
+ * the record; NULL: neither. */
+static const struct field *find_field(const struct worker *from,
+                                      const struct row_set *set,
+                                      const char *name,
+                                      enum column_source *ret_source)
+{
+    int i = set ? set_field(set, name) : -1;
+
+    *ret_source = i < 0 ? COLUMN_FIELD : COLUMN_ELEMENT;
+    if (i >= 0)
+        return &set->fields[i];
+    i = worker_field(from, name);
+    return i < 0 ? NULL : &from->fields[i];
 }
 
 /* Each column must be a field of all who write the queue, of one type. */
@@ -228,25 +247,60 @@ static void check_column(struct loader *loader, const struct worker *store,
 
     for (size_t i = 0; i < queue->n_producers; i++) {
         const struct worker *from = &p->workers[queue->producers[i]];
-        int index = worker_field(from, column->field);
-        if (index < 0) {
-            complain_field(loader, at, from, column->field);
+        const struct row_set *set =
+            store->sink.rows ? &from->sets[worker_set(from, store->sink.rows)]
+                             : NULL;
+        enum column_source source;
+        const struct field *field =
+            find_field(from, set, column->field, &source);
+        if (!field) {
+            complain_field(loader, at, from, set, column->field);
             continue;
         }
-        enum field_type type = from->fields[index].type;
-        if (first && type != column->type)
+        if (first && (field->type != column->type || source != column->source))
             complain(loader, at,
                      "field '%s' has another type in '%s' than in '%s'",
                      column->field, from->name, first->name);
         if (!first) {
             first = from;
-            column->type = type;
+            column->type = field->type;
+            column->source = source;
         }
     }
 }
 
+/* Whether all who write the queue have the rows that the store wants. */
+static bool check_rows(struct loader *loader, const struct worker *store)
+{
+    const struct pipeline *p = loader->pipeline;
+    const struct queue *queue = &p->queues[store->input_queue];
+    const char *names[PIPELINE_ROW_SETS_MAX];
+    bool good = true;
+
+    for (size_t i = 0; store->sink.rows && i < queue->n_producers; i++) {
+        const struct worker *from = &p->workers[queue->producers[i]];
+        if (worker_set(from, store->sink.rows) >= 0)
+            continue;
+        const struct yaml_node *at =
+            yaml_get(node_of(loader, store, "options"), "rows");
+        for (size_t s = 0; s < from->n_sets; s++)
+            names[s] = from->sets[s].name;
+        const char *of = load_printf(loader, "'%s'", from->name);
+        good = false;
+        if (of && from->n_sets)
+            complain_unknown(loader, at, "rows", of, store->sink.rows, names,
+                             from->n_sets);
+        else if (of)
+            complain(loader, at, "unknown rows '%s': %s has none",
+                     shown(store->sink.rows).text, of);
+    }
+    return good;
+}
+
 static void check_columns(struct loader *loader, struct worker *store)
 {
+    if (!check_rows(loader, store))
+        return;
     for (size_t i = 0; i < store->sink.n_columns; i++)
         if (store->sink.columns[i].source == COLUMN_FIELD)
             check_column(loader, store, &store->sink.columns[i]);

@@ -29,6 +29,15 @@ bool check_pointer(struct loader *loader, const struct yaml_node *at,
     return true;
 }
 
+const char *load_pointer(struct loader *loader, const struct yaml_node *node,
+                         const char *what)
+{
+    if (node->kind == YAML_TEXT && !node->plain && !*node->text)
+        return node->text;
+    const char *pointer = load_text(loader, node, what);
+    return pointer && check_pointer(loader, node, pointer) ? pointer : "";
+}
+
 /* With a handler in the context, libxml2 prints nothing; where it stopped is
  * in the context, and a text of its own it does not give. */
 static void keep_silent(void *context, xmlErrorPtr error)
@@ -279,20 +288,21 @@ static void parse_field_map(struct loader *loader, const struct worker *worker,
         complain(loader, required, "a required field takes no default");
 }
 
-void read_fields(struct loader *loader, struct worker *worker,
-                 const struct yaml_node *node)
+void load_fields(struct loader *loader, const struct worker *worker,
+                 const struct yaml_node *node, const char *what, bool required,
+                 struct field **ret, size_t *ret_n)
 {
-    if (!load_map(loader, node, "option 'fields'", PIPELINE_FIELDS_MAX))
+    if (!load_map(loader, node, what, PIPELINE_FIELDS_MAX))
         return;
     if (!node->n_items)
-        complain(loader, node, "option 'fields' is empty");
-    worker->fields = load_alloc(loader, node->n_items, sizeof *worker->fields);
-    if (!worker->fields)
+        complain(loader, node, "%s is empty", what);
+    *ret = load_alloc(loader, node->n_items, sizeof **ret);
+    if (!*ret)
         return;
     for (const struct yaml_node *n = node->first; n; n = n->next) {
-        struct field *field = &worker->fields[worker->n_fields++];
+        struct field *field = &(*ret)[(*ret_n)++];
         *field = (struct field){
-            .name = n->key->text, .unit = USEC_PER_SEC, .required = true};
+            .name = n->key->text, .unit = USEC_PER_SEC, .required = required};
         if (!load_name_is_good(field->name))
             complain(loader, n->key, "'%s' is no name of a field",
                      shown(field->name).text);
@@ -305,6 +315,13 @@ void read_fields(struct loader *loader, struct worker *worker,
         else
             parse_at(loader, worker, field, n);
     }
+}
+
+void read_fields(struct loader *loader, struct worker *worker,
+                 const struct yaml_node *node)
+{
+    load_fields(loader, worker, node, "option 'fields'", true, &worker->fields,
+                &worker->n_fields);
 }
 
 void read_columns(struct loader *loader, struct worker *worker,

@@ -62,26 +62,16 @@ static void read_column(struct loader *loader, struct worker *worker,
         worker->table.column_number = (int)number;
 }
 
-/* A pointer, which may be "" (the document). */
-static const char *read_pointer(struct loader *loader,
-                                const struct yaml_node *node, const char *what)
-{
-    if (node->kind == YAML_TEXT && !node->plain && !*node->text)
-        return node->text;
-    const char *pointer = load_text(loader, node, what);
-    return pointer && check_pointer(loader, node, pointer) ? pointer : "";
-}
-
 static void read_list(struct loader *loader, struct worker *worker,
                       const struct yaml_node *node)
 {
-    worker->list.list = read_pointer(loader, node, "option 'list'");
+    worker->list.list = load_pointer(loader, node, "option 'list'");
 }
 
 static void read_key(struct loader *loader, struct worker *worker,
                      const struct yaml_node *node)
 {
-    worker->list.key = read_pointer(loader, node, "option 'key'");
+    worker->list.key = load_pointer(loader, node, "option 'key'");
 }
 
 static void read_database(struct loader *loader, struct worker *worker,
@@ -193,8 +183,7 @@ static const struct option {
     {{"deny_private", OF_WEB, 0, BOOLEAN, "false",
       "refuse loopback, link-local and private addresses"},
      .at = AT(request.deny_private)},
-    {{"fields", OF(CLASS_HTTP_JSON), OF(CLASS_HTTP_JSON),
-      FIELDS(&json_field_shape), NULL,
+    {{"fields", OF(CLASS_HTTP_JSON), 0, FIELDS(&json_field_shape), NULL,
       "what is taken out of each answer: JSON Pointers"},
      .read = read_fields},
     {{"fields", OF(CLASS_HTTP_HTML), OF(CLASS_HTTP_HTML),
@@ -242,6 +231,13 @@ static const struct option {
     {{"robots", OF_WEB, 0, SHAPE_OF_CHOICE(robots_choices), "ignore",
       "ask each host for its robots.txt first, and keep to it"},
      .read = read_robots},
+    {{"rows", OF(CLASS_HTTP_JSON), 0,
+      MAP(1, PIPELINE_ROW_SETS_MAX, &row_set_shape, "^" NAMES), NULL,
+      "several rows out of each answer: arrays, or an array of objects"},
+     .read = read_rows},
+    {{"rows", OF_STORE, 0, TEXT, NULL,
+      "a row for each element of these rows of the fetcher, not one a record"},
+     .at = AT(sink.rows)},
     {{"table", OF_TABLE, 0, TEXT, NULL, "the table's id"}, NULL, AT(table.id)},
     {{"table", OF_STORE, OF_STORE, SHAPE_OF_PATTERN(TABLE_PATTERN), NULL,
       "the table that rows go to: name or schema.name"},
@@ -337,6 +333,9 @@ static void check_together(struct loader *loader, struct worker *worker,
         complain(loader, node,
                  "a column by number needs one of table, "
                  "table_class and table_xpath");
+    if (worker->class == CLASS_HTTP_JSON && !yaml_get(node, "fields") &&
+        !yaml_get(node, "rows"))
+        complain(loader, node, "http_json needs option 'fields', or 'rows'");
     if (worker->request.adaptive && !(worker->request.rate > 0))
         complain(loader, node,
                  "adaptive needs a rate: the most that it may try");

@@ -9,6 +9,7 @@
  *     reals beyond a double, nesting beyond 2048, "\u0000", and bad scalars
  *     or commas inside values that are passed over (extract_json.h);
  *   - documents with a NUL after them, which jansson takes for their end;
+ *   - rows with a value that is no number, or that are too many;
  *   - jansson knows of numbers only the value: the exact text is compared
  *     after reading it as jansson would.
  */
@@ -16,6 +17,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "base/packed.h"
 #include "extract.h"
 
 /* Text takes strings, numbers and booleans, so every kind shows. */
@@ -36,11 +38,33 @@ static struct extractor *extractor_of_all;
 static struct worker worker_of_all = {
     .class = CLASS_HTTP_JSON, .fields = fields, .n_fields = N_FIELDS};
 
+/* Rows: arrays side by side, and the elements of one. */
+static struct field zipped[] = {{.name = "a", .at = "/a"},
+                                {.name = "b", .at = "/b"},
+                                {.name = "c", .at = "/a"}};
+static struct field element[] = {{.name = "e", .at = "", .type = FIELD_TEXT},
+                                 {.name = "f", .at = "/f/0"}};
+static struct row_set sets[] = {
+    {.name = "zip",
+     .zip = true,
+     .lengths = LENGTHS_LONGEST,
+     .fields = zipped,
+     .n_fields = 3},
+    {.name = "each", .each = "/a", .fields = element, .n_fields = 2}};
+static struct extractor *extractors_of_sets[2];
+static struct worker workers_of_sets[2];
+
 static void init(void)
 {
     if (!extractor_of_all)
         extractor_of_all = extractor_new(&worker_of_all);
     CHECK(extractor_of_all);
+    for (size_t i = 0; i < 2 && !extractors_of_sets[i]; i++) {
+        workers_of_sets[i] = (struct worker){
+            .class = CLASS_HTTP_JSON, .sets = &sets[i], .n_sets = 1};
+        extractors_of_sets[i] = extractor_new(&workers_of_sets[i]);
+        CHECK(extractors_of_sets[i]);
+    }
     for (size_t i = 0; i < N_FIELDS && !extractors[i]; i++) {
         workers[i] = (struct worker){
             .class = CLASS_HTTP_JSON, .fields = &fields[i], .n_fields = 1};
@@ -106,6 +130,37 @@ static void compare(json_t *expected, struct slice found,
         CHECK(!result->reason && same_number(expected, found));
 }
 
+/* Each column has a value for each row, and no more. */
+static size_t count_rows(const struct row_set *set,
+                         const struct record_rows *rows)
+{
+    for (size_t f = 0; f < set->n_fields; f++) {
+        struct slice rest = rows->columns[f], value;
+        for (size_t i = 0; i < rows->n; i++)
+            CHECK(packed_take(&rest, &value));
+        CHECK(rest.len == 0);
+    }
+    return rows->n;
+}
+
+static void check_rows(json_t *root, struct slice body)
+{
+    json_t *a = json_object_get(root, "a"), *b = json_object_get(root, "b");
+    for (size_t i = 0; i < 2; i++) {
+        struct extract_result result;
+        extract_fields(extractors_of_sets[i], body, NULL, &result);
+        if (result.reason)
+            continue;
+        size_t n = count_rows(&sets[i], extract_rows(extractors_of_sets[i]));
+        if (!root)
+            continue;
+        size_t of_a = json_is_object(a) && i == 1 ? json_object_size(a)
+                                                  : json_array_size(a);
+        size_t of_b = i == 0 ? json_array_size(b) : 0;
+        CHECK(n == (of_a > of_b ? of_a : of_b));
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -134,6 +189,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (root)
             compare(expected_at(root, i), found, &result);
     }
+    check_rows(root, (struct slice){body, size});
     json_decref(root);
     free(body);
     return 0;

@@ -40,7 +40,7 @@ NOT_OF_SHAPE = {
     "bad_group", "bad_reference", "bad_table_xpath", "bad_xpath", "cycle",
     "expanded_too_long", "legacy_bad_settings", "legacy_unread_queue",
     "own_tail", "queue_nobody_reads", "queue_nobody_uses",
-    "queue_nobody_writes", "same_names", "same_queue_twice",
+    "queue_nobody_writes", "rows_of_others", "same_names", "same_queue_twice",
     "secret_is_masked", "store_after_source", "store_and_fetcher_read_one",
     "two_cycles", "two_ways_to_a_table", "types_disagree", "unknown_field",
     "unknown_queue", "unset_setting"}
@@ -93,8 +93,10 @@ WEB = "How the web is asked"
 HEADINGS = {"html_table": ["html_table", WEB],
             "json_list": ["json_list", WEB], "file": ["file"], "values": [],
             "sql": ["sql"],
-            "http_json": ["http_json and http_html", WEB],
-            "http_html": ["http_json and http_html", WEB],
+            "http_json": ["http_json and http_html", "What http_json takes",
+                          WEB],
+            "http_html": ["http_json and http_html", "What http_html takes",
+                          WEB],
             "store": ["The store"]}
 
 
@@ -122,9 +124,10 @@ def test_the_reference_has_the_options_of_the_class(schema, name):
     check_rows(rows, options_of(schema, name))
 
 
-def test_the_reference_has_the_keys_of_retry_and_of_fields(schema):
+def test_the_reference_has_the_keys_of_what_options_hold(schema):
     options = options_of(schema, "http_json")["properties"]
     check_rows(tables()["Retries"], options["retry"])
+    check_rows(tables()["Rows"], options["rows"]["additionalProperties"])
     forms = options["fields"]["additionalProperties"]["anyOf"]
     check_rows(tables()["fields"],
                next(form for form in forms if form.get("type") == "object"))

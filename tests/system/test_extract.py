@@ -52,6 +52,8 @@ def take(windrow, pipeline, answers, store):
     def take(texts, *stores, queues=("prices",), keys=None, **options):
         fetch = harness.quotes(output_queues=queues, **{
             "url": answers(texts).url + "/{key}", **options})
+        if "rows" in options and "fields" not in options:
+            del fetch["options"]["fields"]
         file = pipeline(
             harness.source("values", input_values=keys or list(texts)), fetch,
             *stores, queues=("symbols", *queues))
@@ -152,3 +154,129 @@ def test_one_record_into_two_tables(take, store):
     assert dict(store.rows("names", "symbol, unit")) == dict.fromkeys(
         KEYS, "USD")
     assert "3 stored, 0 failed" in result.out, result
+
+
+# Rows.
+
+BARS = ('{"chart": {"result": [{"meta": {"currency": "USD"},'
+        ' "timestamp": [1786132800, 1786132860, 1786132920],'
+        ' "indicators": {"quote": [{"open": [1.10, null, 3.000000000000001],'
+        ' "close": [1.25, 2, 3]}]}}]}}')
+ZIP = {"at": "/chart/result/0",
+       "zip": {"time": {"at": "/timestamp", "type": "time", "required": True},
+               "open": "/indicators/quote/0/open",
+               "close": "/indicators/quote/0/close"}}
+CURRENCY = {"currency": {"at": "/chart/result/0/meta/currency",
+                         "type": "text"}}
+
+
+def of_rows(rows, table="bars", queue="bars", **columns):
+    """A store of these rows."""
+    worker = harness.store(queue, table, table)
+    worker["options"].update(rows=rows, columns=columns)
+    return worker
+
+
+def bars(**columns):
+    return of_rows("bars", symbol="key", time="time", open="open",
+                   close="close", **columns)
+
+
+def series(store, columns="symbol, time, open, close"):
+    """Its rows, times without the date."""
+    return sorted((row[0], row[1].replace("T", " ")[11:19], *row[2:])
+                  for row in store.rows("bars", columns))
+
+
+def test_arrays_side_by_side(take, store):
+    """One row an element, in a table of its own, with the key and fields of
+    the record; digits as they were sent, nulls as NULL."""
+    result = take(
+        {key: BARS for key in KEYS},
+        harness.store(symbol="key", currency="currency"),
+        bars(currency="currency", fetched="fetched_at"),
+        queues=("prices", "bars"), fields=CURRENCY, rows={"bars": ZIP})
+    assert result.status == 0, result
+    assert dict(store.rows(columns="symbol, currency")) == dict.fromkeys(
+        KEYS, "USD")
+    assert series(store, "symbol, time, open, close, currency") == [
+        (key, *row, "USD") for key in KEYS for row in (
+            ("20:00:00", "1.10", "1.25"), ("20:01:00", None, "2"),
+            ("20:02:00", "3.000000000000001", "3"))]
+    assert "3 stored, 0 failed" in result.out, result
+    made = types(store, "bars")
+    assert made["time"] == made["fetched"]
+    nullable = "not null" if store.kind == "sqlite" else None
+    if nullable is None:
+        found = dict(store.query(
+            "SELECT column_name, is_nullable FROM information_schema.columns"
+            " WHERE table_name = 'bars'"))
+        assert (found["time"], found["open"]) == ("NO", "YES")
+
+
+def test_an_array_of_objects(take, store):
+    """And one of an object's members; where there are none, no rows."""
+    rows = {"each": "/items", "fields": {
+        "name": {"at": "/n", "type": "text"}, "size": "/s/0"}}
+    result = take(
+        {"A": '{"items": [{"n": "x", "s": [1.0, 2]}, {"n": null}, {}]}',
+         "B": '{"items": {"1": {"n": "y", "s": [5]}, "2": {"s": [6e1]}}}',
+         "C": '{"items": []}', "D": "{}"},
+        of_rows("items", "items", "prices", symbol="key", name="name",
+                size="size"),
+        rows={"items": {**rows, "required": False}})
+    assert result.status == 0, result
+    assert "4 stored" in result.out, result
+    many = "60" if store.kind == "postgres" else "6e1"
+    found = store.rows("items", "symbol, name, size")
+    assert sorted(found, key=str) == sorted(
+        [("A", "x", "1.0"), ("A", None, None), ("A", None, None),
+         ("B", "y", "5"), ("B", None, many)], key=str)
+
+
+@pytest.mark.parametrize("lengths,expected", [
+    ("equal", None), ("longest", ["1 4", "2 5", "3 None"]),
+    ("shortest", ["1 4", "2 5"])])
+def test_arrays_of_unequal_length(take, store, lengths, expected):
+    result = take(
+        {"A": '{"a": [1, 2, 3], "b": [4, 5]}'},
+        of_rows("pairs", "pairs", "prices", a="a", b="b"),
+        rows={"pairs": {"zip": {"a": "/a", "b": "/b"}, "lengths": lengths}})
+    if expected is None:
+        assert result.status == 3
+        assert store.failures() == {"A": "rows_unequal"}
+        assert store.rows("pairs", "a, b") == []
+        return
+    assert result.status == 0, result
+    assert [f"{a} {b}" for a, b in sorted(store.rows("pairs", "a, b"))] \
+        == expected
+
+
+def test_refused_rows_are_one_keys_alone(take, store):
+    """A row that the database refuses takes its key with it, out of all
+    tables; the others of the batch are stored."""
+    store.execute("CREATE TABLE bars (symbol text NOT NULL, time text,"
+                  " open numeric, close numeric CHECK (close <> 13))")
+    texts = {f"K{n:02}": BARS for n in range(20)}
+    texts["K07"] = BARS.replace("[1.25, 2, 3]", "[1, 2, 13]")
+    result = take(texts, harness.store(symbol="key", currency="currency"),
+                  bars(), queues=("prices", "bars"), fields=CURRENCY,
+                  rows={"bars": ZIP})
+    assert result.status == 3, result
+    assert store.failures() == {"K07": "database_refused"}
+    assert sorted(row[0] for row in store.rows(columns="symbol, currency")) \
+        == sorted(set(texts) - {"K07"})
+    assert len(store.rows("bars", "symbol, time")) == 3 * 19
+    assert "19 stored, 1 failed" in result.out, result
+
+
+def test_long_series(take, store):
+    """More than one batch may hold: it closes in parts."""
+    numbers = ",".join(f"1.{n:015}" for n in range(20000))
+    texts = {f"K{n:02}": f'{{"a": [{numbers}]}}' for n in range(30)}
+    result = take(texts, of_rows("all", "many", "prices", symbol="key", a="a"),
+                  rows={"all": {"zip": {"a": "/a"}}})
+    assert result.status == 0, result
+    found = dict(store.query(
+        "SELECT symbol, count(DISTINCT a) FROM many GROUP BY symbol"))
+    assert found == dict.fromkeys(texts, 20000)

@@ -225,6 +225,7 @@ def test_more_fields_than_the_price(run, store):
 @pytest.mark.parametrize("name, table, n", [
     ("sp500", "prices", 503), ("tickers-csv", "ticker_prices", None),
     ("quote-page", "page_prices", None),
+    ("series", "series_tickers", None),
     ("keys-from-postgres", "watched_prices", 4)])
 def test_a_shipped_pipeline(windrow, origin, store, tmp_path, name, table, n):
     """Each file of pipelines/ runs as it is."""

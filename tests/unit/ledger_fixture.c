@@ -9,14 +9,14 @@
 static const char pipeline_text[] =
     "version: 1\n"
     "name: fixture\n"
-    "queues: [{name: symbols}, {name: prices}, {name: audits}]\n"
+    "queues: [{name: symbols}, {name: prices}, {name: audits}, {name: ticks}]\n"
     "workers:\n"
     "- {name: list, class: html_table, input_values: ['http://list.test/'],\n"
     "   output_queues: [symbols], options: {table: t, column: Symbol}}\n"
     "- name: quotes\n"
     "  class: http_json\n"
     "  input_queue: symbols\n"
-    "  output_queues: [prices, audits]\n"
+    "  output_queues: [prices, audits, ticks]\n"
     "  options:\n"
     "    url: 'http://quotes.test/{key}'\n"
     "    fields:\n"
@@ -24,12 +24,17 @@ static const char pipeline_text[] =
     "      volume: {at: /volume, type: integer, required: false}\n"
     "      note: {at: /note, type: text, required: false}\n"
     "      live: {at: /live, type: boolean, required: false}\n"
+    "    rows: {ticks: {zip: {size: {at: /s, type: integer},\n"
+    "     mark: {at: /m, type: text}}}}\n"
     "- {name: store, class: store, input_queue: prices, options:\n"
     "   {table: prices, columns: {symbol: key, price: price,\n"
     "    extracted_time: fetched_at}}}\n"
     "- {name: audit, class: store, input_queue: audits, options:\n"
     "   {table: audit, columns: {symbol: key, volume: volume, note: note,\n"
-    "    live: live}}}\n";
+    "    live: live}}}\n"
+    "- {name: tick, class: store, input_queue: ticks, options: {table: ticks,\n"
+    "   rows: ticks, columns: {symbol: key, size: size, mark: mark,\n"
+    "   note: note, seen: fetched_at}}}\n";
 
 static struct pipeline *load_pipeline(void)
 {

@@ -4,7 +4,8 @@
  * holds.
  *
  * The pipeline: `list` (html_table) feeds `quotes` (http_json, with fields of
- * all types), whose records go to two sinks, `prices` and `audit`.
+ * all types), whose records go to two sinks, `prices` and `audit`; its row set
+ * `ticks` goes to a third, `tick`.
  */
 #ifndef TESTS_LEDGER_FIXTURE_H
 #define TESTS_LEDGER_FIXTURE_H
@@ -19,8 +20,9 @@
 #include "ledger/ledger.h"
 #include "pg_cluster.h"
 
-enum { W_LIST, W_QUOTES, W_STORE, W_AUDIT };
+enum { W_LIST, W_QUOTES, W_STORE, W_AUDIT, W_TICK };
 enum { F_PRICE, F_VOLUME, F_NOTE, F_LIVE, FIELDS };
+enum { T_SIZE, T_MARK, TICK_FIELDS };
 
 struct fixture {
     struct pg_cluster *cluster; /* NULL: SQLite */

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/packed.h"
+
 struct ledger_model *ledger_model_new(const struct pipeline *pipeline,
                                       int64_t run)
 {
@@ -88,6 +90,19 @@ static bool is_no_text(struct slice text)
     return text.len && memchr(text.data, 0xff, text.len);
 }
 
+static bool any_element(const struct row_set *set,
+                        const struct record_rows *rows,
+                        bool (*test)(struct slice value, enum field_type type))
+{
+    for (size_t f = 0; f < set->n_fields; f++) {
+        struct slice packed = rows->columns[f], value;
+        while (packed_take(&packed, &value))
+            if (test(value, set->fields[f].type))
+                return true;
+    }
+    return false;
+}
+
 /* Whether a value of any record fails `test`, which gets its field's type. */
 static bool any_field(const struct ledger_model *m,
                       const struct closing *closing,
@@ -101,6 +116,9 @@ static bool any_field(const struct ledger_model *m,
                 if (test(rows->records[i]->fields[f], worker->fields[f].type))
                     return true;
             }
+            if (m->pipeline->workers[rows->sink_worker].sink.rows &&
+                any_element(&worker->sets[0], rows->records[i]->rows, test))
+                return true;
         }
     }
     return false;
@@ -116,8 +134,10 @@ static bool is_bad_integer(struct slice value, enum field_type type)
     return type == FIELD_INTEGER && value.len > 18;
 }
 
+/* Row number `row` of what a sink makes of a record. */
 static void store_row(struct ledger_model *m, const struct worker *worker,
-                      const struct sink *sink, const struct record *record)
+                      const struct sink *sink, const struct record *record,
+                      size_t row)
 {
     buffer_append_text(&m->rows, sink->table);
     for (size_t c = 0; c < sink->n_columns; c++) {
@@ -130,12 +150,26 @@ static void store_row(struct ledger_model *m, const struct worker *worker,
         struct slice value = record->key;
         if (column->source == COLUMN_FIELD)
             value = record->fields[worker_field(worker, column->field)];
+        if (column->source == COLUMN_ELEMENT) {
+            int field = set_field(&worker->sets[0], column->field);
+            struct slice packed = record->rows[0].columns[field];
+            for (size_t i = 0; i <= row; i++)
+                CHECK(packed_take(&packed, &value));
+        }
         if (value.data)
             buffer_append_slice(&m->rows, value);
         else
             buffer_append_char(&m->rows, '-');
     }
     buffer_append_char(&m->rows, '\n');
+}
+
+static void store_record(struct ledger_model *m, const struct worker *worker,
+                         const struct sink *sink, const struct record *record)
+{
+    size_t n = sink->rows ? record->rows[0].n : 1;
+    for (size_t row = 0; row < n; row++)
+        store_row(m, worker, sink, record, row);
 }
 
 static void fail_key(struct ledger_model *m, const struct closing *closing,
@@ -155,9 +189,9 @@ static void apply(struct ledger_model *m, const struct closing *closing,
     for (size_t r = 0; r < closing->n_rows; r++) {
         const struct closing_rows *rows = &closing->rows[r];
         for (size_t i = 0; i < rows->n_records; i++)
-            store_row(m, worker_of(m, closing),
-                      &m->pipeline->workers[rows->sink_worker].sink,
-                      rows->records[i]);
+            store_record(m, worker_of(m, closing),
+                         &m->pipeline->workers[rows->sink_worker].sink,
+                         rows->records[i]);
     }
     for (size_t i = 0; i < closing->n_failures; i++)
         fail_key(m, closing, &closing->failures[i]);

@@ -75,6 +75,8 @@ static void say_rows(const struct closing *closing)
         say(" %s", worker_name(rows->sink_worker));
         for (size_t r = 0; r < rows->n_records; r++) {
             struct slice field = rows->records[r]->fields[0];
+            if (field.len > 30)
+                field.len = 30; /* enough to be known by */
             if (!field.data)
                 field = slice_of("NULL");
             say(" %.*s=%.*s", SLICE_ARGS(rows->records[r]->key),

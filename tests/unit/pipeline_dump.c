@@ -45,11 +45,12 @@ static const char *type_name(enum field_type type)
     return names[type];
 }
 
-static void dump_fields(const struct worker *w, struct buffer *out)
+static void dump_fields(const struct field *fields, size_t n,
+                        const char *indent, struct buffer *out)
 {
-    for (size_t i = 0; i < w->n_fields; i++) {
-        const struct field *f = &w->fields[i];
-        buffer_printf(out, "  field %s: '%s' %s%s", f->name, f->at,
+    for (size_t i = 0; i < n; i++) {
+        const struct field *f = &fields[i];
+        buffer_printf(out, "%sfield %s: '%s' %s%s", indent, f->name, f->at,
                       type_name(f->type), f->required ? " required" : "");
         if (f->compute.indicator)
             buffer_printf(out, " compute %s %d",
@@ -62,14 +63,33 @@ static void dump_fields(const struct worker *w, struct buffer *out)
     }
 }
 
+static void dump_sets(const struct worker *w, struct buffer *out)
+{
+    static const char *const lengths[] = {"equal", "longest", "shortest"};
+    for (size_t i = 0; i < w->n_sets; i++) {
+        const struct row_set *set = &w->sets[i];
+        buffer_printf(out, "  rows %s:%s ", set->name,
+                      set->required ? " required" : "");
+        if (set->zip)
+            buffer_printf(out, "zip %s\n", lengths[set->lengths]);
+        else
+            buffer_printf(out, "each '%s'\n", set->each);
+        dump_fields(set->fields, set->n_fields, "    ", out);
+    }
+}
+
 static void dump_sink(const struct sink *sink, struct buffer *out)
 {
     dump_text(out, "table", sink->table);
+    if (sink->rows)
+        dump_text(out, "rows", sink->rows);
     for (size_t i = 0; i < sink->n_columns; i++) {
         const struct column *c = &sink->columns[i];
         buffer_printf(out, "  column %s: ", c->name);
-        if (c->source == COLUMN_FIELD)
-            buffer_printf(out, "field %s %s\n", c->field, type_name(c->type));
+        if (c->source == COLUMN_FIELD || c->source == COLUMN_ELEMENT)
+            buffer_printf(out, "%s %s %s\n",
+                          c->source == COLUMN_FIELD ? "field" : "element",
+                          c->field, type_name(c->type));
         else
             buffer_printf(out, "%s\n",
                           c->source == COLUMN_KEY ? "key" : "fetched_at");
@@ -119,7 +139,8 @@ static void dump_worker(const struct pipeline *p, const struct worker *w,
         dump_text(out, "value", w->input_values[i]);
     if (w->request.user_agent)
         dump_request(&w->request, out);
-    dump_fields(w, out);
+    dump_fields(w->fields, w->n_fields, "  ", out);
+    dump_sets(w, out);
     dump_kind(w, out);
 }
 

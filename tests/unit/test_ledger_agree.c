@@ -12,6 +12,7 @@
  */
 #include <stdlib.h>
 
+#include "base/packed.h"
 #include "ledger_fixture.h"
 #include "ledger_model.h"
 
@@ -55,10 +56,13 @@ struct world {
 /* A closing with room for all that it points at. */
 struct draft {
     struct closing closing;
-    struct closing_rows rows[2];
+    struct closing_rows rows[3];
     const struct record *pointers[RECORDS_MAX];
     struct record records[RECORDS_MAX];
     struct slice fields[RECORDS_MAX][FIELDS];
+    struct record_rows ticks[RECORDS_MAX];
+    struct slice columns[RECORDS_MAX][TICK_FIELDS];
+    struct buffer packed[RECORDS_MAX][TICK_FIELDS];
     struct closing_failure failures[FAILURES_MAX];
     struct closing_child children[CHILDREN_MAX];
     struct slice keys[CHILDREN_MAX][KEYS_MAX];
@@ -113,6 +117,28 @@ static void draft_child(struct draft *d, size_t i)
         d->keys[i][k] = random_key();
 }
 
+/* The rows of its set: from none to some. */
+static void draft_ticks(struct draft *d, size_t i)
+{
+    static const char *const sizes[] = {"0", "-1", "9007199254740993"};
+    static const char *const marks[] = {"", "x", "NULL", "{1,2}"};
+    d->ticks[i] = (struct record_rows){below(4), d->columns[i]};
+    for (size_t f = 0; f < TICK_FIELDS; f++)
+        buffer_clear(&d->packed[i][f]);
+    for (size_t n = 0; n < d->ticks[i].n; n++) {
+        bool bad_size = below(150) == 0, bad_mark = below(200) == 0;
+        packed_put(&d->packed[i][T_SIZE],
+                   slice_of(bad_size   ? "12345678901234567890"
+                            : below(3) ? PICK(sizes)
+                                       : NULL));
+        packed_put(&d->packed[i][T_MARK], slice_of(bad_mark   ? "bad \xff text"
+                                                   : below(3) ? PICK(marks)
+                                                              : NULL));
+    }
+    for (size_t f = 0; f < TICK_FIELDS; f++)
+        d->columns[i][f] = buffer_slice(&d->packed[i][f]);
+}
+
 static void draft_record(struct draft *d, size_t i)
 {
     static const char *const prices[] = {"1", "0.10", "-7.25", "0",
@@ -131,7 +157,9 @@ static void draft_record(struct draft *d, size_t i)
     d->records[i] = (struct record){.key = random_key(),
                                     .fetched_at = 1700000000000000 +
                                                   (usec_t)below(1000000000),
-                                    .fields = fields};
+                                    .fields = fields,
+                                    .rows = &d->ticks[i]};
+    draft_ticks(d, i);
     d->pointers[i] = &d->records[i];
 }
 
@@ -162,12 +190,13 @@ static void draft_closing(struct draft *d, const struct ledger_model *model,
         draft_child(d, i);
     d->rows[0] = (struct closing_rows){W_AUDIT, d->pointers, n_records};
     d->rows[1] = (struct closing_rows){W_STORE, d->pointers, n_records};
+    d->rows[2] = (struct closing_rows){W_TICK, d->pointers, n_records};
     d->closing = (struct closing){
         .run = 1,
         .batch = 1 + (int64_t)below(model->n_batches + 2),
         .worker = W_QUOTES,
         .rows = d->rows,
-        .n_rows = below(3),
+        .n_rows = below(4),
         .failures = d->failures,
         .n_failures = n_failures,
         .children = d->children,
@@ -350,34 +379,53 @@ static void compare_open(struct side *side, const struct ledger_model *model)
     }
 }
 
+/* The rows of `table` that the model has, and those of `sql`. */
+static void compare_table(struct side *side, const struct ledger_model *model,
+                          const char *table, const char *sql)
+{
+    struct buffer want = BUFFER_EMPTY;
+    size_t len = strlen(table);
+    for (const char *line = buffer_text(&model->rows); *line;) {
+        size_t n = strcspn(line, "\n") + 1;
+        /* A note may hold a line's end: what begins like no table goes on. */
+        while (line[n] && strncmp(line + n, "prices|", 7) != 0 &&
+               strncmp(line + n, "audit|", 6) != 0 &&
+               strncmp(line + n, "ticks|", 6) != 0)
+            n += strcspn(line + n, "\n") + 1;
+        if (!strncmp(line, table, len) && line[len] == '|')
+            buffer_append(&want, line + len + 1, n - len - 1);
+        line += n;
+    }
+    assert_same_lines(table, buffer_text(&want),
+                      fixture_sql(&side->fixture, sql));
+    buffer_free(&want);
+}
+
 static void compare_rows(struct side *side, const struct ledger_model *model)
 {
-    struct fixture *f = &side->fixture;
-    const char *sql =
-        f->cluster
-            ? "SELECT 'prices', symbol, price::text, (extract(epoch FROM"
-              " extracted_time) * 1000000)::bigint::text, '' FROM prices"
-              " UNION ALL SELECT 'audit', symbol, volume::text, note,"
-              " live::text FROM audit"
-            : "SELECT 'prices', symbol, price,"
-              " CAST(strftime('%s', substr(extracted_time, 1, 19)) AS INTEGER) "
-              "* 1000000"
-              " + CAST(substr(extracted_time, 21, 6) AS INTEGER), ''"
-              " FROM prices UNION ALL SELECT 'audit', symbol, volume, note,"
-              " CASE live WHEN 1 THEN 'true' WHEN 0 THEN 'false' END"
-              " FROM audit";
-    /* The first has a column less than the second. */
-    struct buffer want = BUFFER_EMPTY;
-    for (const char *p = buffer_text(&model->rows); *p; p++) {
-        static bool in_prices;
-        if (p == buffer_text(&model->rows) || p[-1] == '\n')
-            in_prices = !strncmp(p, "prices|", 7);
-        if (*p == '\n' && in_prices)
-            buffer_append_char(&want, '|');
-        buffer_append_char(&want, *p);
+    if (side->fixture.cluster) {
+        compare_table(side, model, "prices",
+                      "SELECT symbol, price::text, (extract(epoch FROM"
+                      " extracted_time) * 1000000)::bigint FROM prices");
+        compare_table(side, model, "audit",
+                      "SELECT symbol, volume, note, live::text FROM audit");
+        compare_table(side, model, "ticks",
+                      "SELECT symbol, size, mark, note, (extract(epoch FROM"
+                      " seen) * 1000000)::bigint FROM ticks");
+        return;
     }
-    assert_same_lines("rows", buffer_text(&want), fixture_sql(f, sql));
-    buffer_free(&want);
+#define MICROSECONDS(column)                                                   \
+    "CAST(strftime('%s', substr(" column ", 1, 19)) AS INTEGER) * 1000000"     \
+    " + CAST(substr(" column ", 21, 6) AS INTEGER)"
+    compare_table(
+        side, model, "prices",
+        "SELECT symbol, price, " MICROSECONDS("extracted_time") " FROM prices");
+    compare_table(side, model, "audit",
+                  "SELECT symbol, volume, note, CASE live WHEN 1 THEN 'true'"
+                  " WHEN 0 THEN 'false' END FROM audit");
+    compare_table(
+        side, model, "ticks",
+        "SELECT symbol, size, mark, note, " MICROSECONDS("seen") " FROM ticks");
 }
 
 static void compare_rest(struct side *side, const struct ledger_model *model)

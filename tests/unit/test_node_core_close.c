@@ -103,6 +103,26 @@ static void test_early_close(void **state)
     expect("report 700 closed 1 0\n");
 }
 
+/* Records of 8 MiB close their batch, however many keys still fly: memory and
+ * a closing are bounded. */
+static void test_early_close_of_large_records(void **state)
+{
+    (void)state;
+    static char price[(4 << 20) + 1];
+    memset(price, '7', sizeof price - 1);
+    task(7, DETAILS, "A B C D E");
+    record("A", price);
+    forget_transcript();
+    record("B", "1");
+    expect("");
+    record("C", price);
+    assert_int_equal(strncmp(transcript(), "close 7: store A=777", 20), 0);
+    assert_non_null(strstr(transcript(), "kept details [D E]; done 3\n"));
+    forget_transcript();
+    won(7);
+    expect("report 7 closed 3 0 700+\n");
+}
+
 /* What ends while the parent's closing is with the store is not lost. */
 static void test_end_while_unborn(void **state)
 {
@@ -527,6 +547,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_early_close),
+        TEST(test_early_close_of_large_records),
         TEST(test_end_while_unborn),
         TEST(test_batch_time),
         TEST(test_batch_time_nothing_done),
