@@ -493,6 +493,7 @@ static int start_nodes(struct cluster *cluster, struct error *err)
         .env_files = options->env_files,
         .n_env_files = options->n_env_files,
         .log_json = options->log_json,
+        .log_pipe = options->log_file,
     };
     const struct processes_callbacks callbacks = {cluster, on_process_exit,
                                                   on_process_hopeless};

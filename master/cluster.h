@@ -31,7 +31,7 @@ struct cluster_options {
     int batch_keys; /* 0: by the number of keys and nodes */
     const char *const *env_files;
     size_t n_env_files;
-    bool log_json;
+    bool log_json, log_file;
     /* Called about four times a second, and at the end. `open_keys`: those
      * known not to have ended, by the ledger and what was heard since;
      * `nodes_wanted`: local nodes, at this moment. */

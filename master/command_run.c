@@ -142,6 +142,7 @@ static int work(struct run *run)
         .env_files = context->env_files,
         .n_env_files = context->n_env_files,
         .log_json = context->options->log_format == LOG_FORMAT_JSON,
+        .log_file = context->options->log_file,
         .on_progress = on_progress,
         .context = run,
     };
@@ -158,13 +159,19 @@ void run_free(struct run *run)
     context_free(&run->context);
 }
 
-static void set_log(const struct run *run)
+static int set_log(struct run *run)
 {
+    const struct options *options = run->context.options;
     const char *level =
         settings_get(run->context.settings, "WINDROW_LOG_LEVEL");
     int least = level ? log_level_parse(level) : -1;
+    struct error err = ERROR_NONE;
     log_configure(least < 0 ? LOG_LEVEL_INFO : (enum log_level)least,
-                  run->context.options->log_format);
+                  options->log_format);
+    if (!options->log_file || !log_to_file(options->log_file, &err))
+        return 0;
+    err.code = ERR_USAGE; /* a file that was named */
+    return context_complain(&run->context, &err);
 }
 
 static int go(struct run *run)
@@ -210,9 +217,8 @@ int run_init(struct run *run, const struct options *options)
     int status = context_settings(&run->context, options, options->argument);
     if (status)
         return status;
-    set_log(run);
     name_owner(run);
-    if (!(status = read_times(run)) &&
+    if (!(status = set_log(run)) && !(status = read_times(run)) &&
         !(status = context_find_pipeline(&run->context)))
         status = check_summary(run);
     return status;
@@ -247,10 +253,11 @@ static int run_in_ledger(const struct options *options, bool retry)
     set_scale(&run, options);
     int status = context_settings(&run.context, options, NULL);
     if (!status) {
-        set_log(&run);
         name_owner(&run);
-        status = read_times(&run);
+        status = set_log(&run);
     }
+    if (!status)
+        status = read_times(&run);
     if (!status)
         status = retry ? run_retry(&run, &nothing) : run_take(&run);
     if (!status && !nothing)

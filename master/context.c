@@ -73,6 +73,8 @@ int context_settings(struct context *context, const struct options *options,
 {
     struct error err = ERROR_NONE;
     if ((options->store && setenv("DATABASE_URL", options->store, 1)) ||
+        (options->log_level &&
+         setenv("WINDROW_LOG_LEVEL", options->log_level, 1)) ||
         (options->health_file &&
          setenv("WINDROW_HEALTH_FILE", options->health_file, 1))) {
         *context = (struct context){.options = options};

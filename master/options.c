@@ -34,7 +34,9 @@ enum option_id {
     OPTION_LATEST,
     OPTION_LIMIT,
     OPTION_LISTEN,
+    OPTION_LOG_FILE,
     OPTION_LOG_FORMAT,
+    OPTION_LOG_LEVEL,
     OPTION_MISSED,
     OPTION_NAME,
     OPTION_NODE,
@@ -110,8 +112,13 @@ static const struct {
     {"listen", OPTION_LISTEN, "tcp://ADDRESS:PORT", " run resume retry ",
      "let nodes of other machines take part, at PORT and\n"
      "                        PORT + 1 and --task-ports"},
+    {"log-file", OPTION_LOG_FILE, "FILE", " run resume retry ",
+     "log there instead, the local nodes too; SIGHUP: open it\n"
+     "                        anew"},
     {"log-format", OPTION_LOG_FORMAT, "text|json", " run resume retry ",
      "of the lines on standard error"},
+    {"log-level", OPTION_LOG_LEVEL, "debug|info|warn|error",
+     " run resume retry ", "the least that is logged (default info)"},
     {"missed", OPTION_MISSED, "skip|catch-up", " run ",
      "of --every: leave out times that came during a run or\n"
      "                        while the machine slept, or make up for them\n"
@@ -283,6 +290,10 @@ static const char *take_choice(struct options *options, int id,
         options->rows_format = (enum rows_format)place;
         return NULL;
     }
+    if (id == OPTION_LOG_LEVEL) {
+        options->log_level = value;
+        return log_level_parse(value) < 0 ? "debug, info, warn or error" : NULL;
+    }
     place = choice(value, "text|json");
     if (place < 0)
         return "text or json";
@@ -363,6 +374,9 @@ static bool take_look(struct options *options, int id, const char *value)
     case OPTION_LATEST:
         options->latest = true;
         return true;
+    case OPTION_LOG_FILE:
+        options->log_file = value;
+        return true;
     case OPTION_NO_PAGER:
         options->no_pager = true;
         return true;
@@ -402,6 +416,7 @@ static const char *take(struct options *options, int id, const char *value)
     case OPTION_FORMAT_EXPORT:
     case OPTION_FORMAT_ROWS:
     case OPTION_LOG_FORMAT:
+    case OPTION_LOG_LEVEL:
     case OPTION_MISSED:
     case OPTION_PROGRESS:
         return take_choice(options, id, value);

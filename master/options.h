@@ -61,6 +61,7 @@ struct options {
     enum rows_format rows_format;
     enum progress_mode progress;
     enum log_format log_format;
+    const char *log_level, *log_file; /* NULL: none given */
     bool json;
     bool dry_run;
     bool force;

@@ -17,6 +17,7 @@
 
 #include "base/clock.h"
 #include "cores.h"
+#include "log_pipe.h"
 #include "wire/message.h"
 
 #define BACKOFF_MIN (100 * USEC_PER_MSEC)
@@ -44,7 +45,8 @@ struct processes {
     struct process *list; /* PROCESSES_MAX, in place: events point at them */
     int n_made, n_wanted; /* the first n_made were started once */
     struct event *child;
-    cpu_set_t mask; /* of the master */
+    cpu_set_t mask;       /* of the master */
+    struct log_pipe *log; /* NULL: their standard error is ours */
     bool ending;
 };
 
@@ -99,6 +101,9 @@ static int spawn_program(struct processes *processes, char *const *arguments,
     posix_spawnattr_setsigmask(&attributes, &none);
     posix_spawnattr_setsigdefault(&attributes, &all);
     posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", 0, 0);
+    if (processes->log)
+        posix_spawn_file_actions_adddup2(&actions, log_pipe_end(processes->log),
+                                         STDERR_FILENO);
     posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
     int status = posix_spawn(ret_pid, processes->program, &actions, &attributes,
                              arguments, environ);
@@ -313,7 +318,9 @@ int processes_new(struct event_base *base,
     if (!processes->list || !processes->child ||
         evsignal_add(processes->child, NULL))
         error_set(err, ERR_MEMORY, "no memory for nodes");
-    else if (!find_program(processes->program, err))
+    else if ((!options->log_pipe ||
+              !log_pipe_new(base, &processes->log, err)) &&
+             !find_program(processes->program, err))
         (void)!processes_scale(processes, options->n_nodes, err);
     if (err->code != ERR_NONE) {
         processes_free(&processes);
@@ -368,6 +375,7 @@ void processes_free(struct processes **ptr)
     }
     if (processes->child)
         event_free(processes->child);
+    log_pipe_free(&processes->log);
     free(processes->list);
     free(processes);
     *ptr = NULL;

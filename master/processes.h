@@ -28,6 +28,7 @@ struct processes_options {
     const char *const *env_files;
     size_t n_env_files;
     bool log_json;
+    bool log_pipe; /* what they log goes into the master's log file */
 };
 
 struct processes_callbacks {

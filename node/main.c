@@ -48,6 +48,8 @@ static const char usage[] =
     "  --core N           say that this process is pinned to core N\n"
     "  --parent PID       end when this process, the parent, ends\n"
     "  --log-format text|json\n"
+    "  --log-level debug|info|warn|error\n"
+    "                     as WINDROW_LOG_LEVEL\n"
     "  --health-file FILE touch FILE each second, as WINDROW_HEALTH_FILE\n"
     "  --healthy FILE     only say whether the node that touches FILE lives:\n"
     "                     exit status 0 it does, 1 it does not\n"
@@ -75,6 +77,7 @@ enum option_id {
     OPTION_CORE,
     OPTION_PARENT,
     OPTION_LOG_FORMAT,
+    OPTION_LOG_LEVEL,
     OPTION_HEALTH_FILE,
     OPTION_HEALTHY,
     OPTION_HELP,
@@ -91,6 +94,7 @@ static const struct option options[] = {
     {"core", required_argument, NULL, OPTION_CORE},
     {"parent", required_argument, NULL, OPTION_PARENT},
     {"log-format", required_argument, NULL, OPTION_LOG_FORMAT},
+    {"log-level", required_argument, NULL, OPTION_LOG_LEVEL},
     {"health-file", required_argument, NULL, OPTION_HEALTH_FILE},
     {"healthy", required_argument, NULL, OPTION_HEALTHY},
     {"help", no_argument, NULL, OPTION_HELP},
@@ -161,6 +165,10 @@ static int take_option(int id, struct arguments *arguments)
         arguments->log_format =
             strcmp(optarg, "json") ? LOG_FORMAT_TEXT : LOG_FORMAT_JSON;
         return 0;
+    case OPTION_LOG_LEVEL:
+        if (log_level_parse(optarg) < 0)
+            return bad_usage("bad log level", optarg);
+        return setenv("WINDROW_LOG_LEVEL", optarg, 1) ? EXIT_FAILURE : 0;
     case OPTION_HEALTH_FILE:
         arguments->health_file = optarg;
         return 0;
@@ -328,13 +336,16 @@ static int give_up_the_rest(const struct node_options *node)
     return 0;
 }
 
-static void set_log(const struct arguments *arguments)
+static int set_log(const struct arguments *arguments)
 {
     const char *level =
         settings_get(arguments->node.settings, "WINDROW_LOG_LEVEL");
-    int least = level ? log_level_parse(level) : -1;
-    log_configure(least < 0 ? LOG_LEVEL_INFO : (enum log_level)least,
-                  arguments->log_format);
+    int least = level ? log_level_parse(level) : LOG_LEVEL_INFO;
+    if (least < 0)
+        return bad_usage("WINDROW_LOG_LEVEL is debug, info, warn or error",
+                         level);
+    log_configure((enum log_level)least, arguments->log_format);
+    return 0;
 }
 
 static void name_default(struct arguments *arguments)
@@ -403,10 +414,11 @@ int main(int argc, char **argv)
     int status = parse_arguments(argc, argv, &arguments);
     if (status == 0)
         status = read_secrets(&arguments);
+    if (status == 0)
+        status = set_log(&arguments);
     if (status == 0) {
         signal(SIGPIPE, SIG_IGN);
         signal(SIGXFSZ, SIG_IGN);
-        set_log(&arguments);
         set_limits(arguments.node.settings);
         if (end_with_parent(arguments.parent) &&
             !(status = open_health_file(&arguments)) &&

@@ -16,6 +16,7 @@
 
 #include "base/crash_point.h"
 #include "extract.h"
+#include "failure_notes.h"
 #include "fetch.h"
 #include "ledger/run_settings.h"
 #include "pipeline/template.h"
@@ -36,7 +37,8 @@ struct run {
     struct queries *queries; /* NULL unless a source is of class sql */
     struct store *store;
     struct arena keys; /* of a list being extracted */
-    int n_closing;     /* closings with the store */
+    struct failure_notes notes;
+    int n_closing; /* closings with the store */
     bool retired;
 };
 
@@ -268,6 +270,9 @@ void run_close(struct run *run, const struct node_effect *effect)
     struct error err = ERROR_NONE;
     CRASH_POINT("before_close");
     run->n_closing++;
+    const struct closing *closing = effect->close.closing;
+    failure_notes_add(&run->notes, &run->pipeline->workers[closing->worker],
+                      closing, clock_monotonic());
     if (store_submit(run->store, effect->close.id, effect->close.closing,
                      &err)) {
         run->n_closing--;
@@ -408,6 +413,7 @@ int run_new(struct event_base *base, const struct welcome *welcome,
     if (!run)
         return error_set(err, ERR_MEMORY, "no memory for a run");
     run->callbacks = *callbacks;
+    failure_notes_init(&run->notes, callbacks->on_note, callbacks->context);
     run->number = welcome->run;
     run->keys_max = (size_t)welcome->key_limit;
     if (check_settings(welcome, settings, err) ||
@@ -437,6 +443,8 @@ void run_free(struct run **ptr)
         extractor_free(&run->extractors[i]);
     pipeline_free(&run->pipeline);
     arena_free(&run->keys);
+    failure_notes_end(&run->notes);
+    failure_notes_fini(&run->notes);
     buffer_free(&run->own_url);
     buffer_free(&run->hosts[0]);
     buffer_free(&run->hosts[1]);

@@ -1,14 +1,19 @@
 /* One line for each thing worth knowing: log.h. */
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 #include <jansson.h>
 
 #include "base/log.h"
+#include "base/log_limit.h"
 #include "captured.h"
 
 static char filler[2 * LOG_LINE_BYTES];
@@ -159,6 +164,93 @@ static void test_hook(void **state)
     assert_int_equal(calls, 1);
 }
 
+static char folder[] = "/tmp/windrow-log-XXXXXX";
+
+static long size_of(const char *name)
+{
+    char path[64];
+    struct stat status;
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    return stat(path, &status) ? -1 : (long)status.st_size;
+}
+
+/* A file is added to; moved away, it is opened anew after SIGHUP; too long, it
+ * becomes the old one. Its folder gone, standard error hears of it. */
+static void test_file(void **state)
+{
+    (void)state;
+    struct error err = ERROR_NONE;
+    char path[64], moved[64];
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/log", folder);
+    snprintf(moved, sizeof moved, "%s/moved", folder);
+    log_configure(LOG_LEVEL_INFO, LOG_FORMAT_TEXT);
+    assert_int_equal(log_to_file(path, &err), 0);
+    assert_string_equal(line_of("a", "first"), "");
+    assert_int_equal(size_of("log"), strlen(" warn  a: first\n") + 27);
+    assert_int_equal(rename(path, moved), 0);
+    log_warn("a", "%s", "2nd");
+    assert_int_equal(size_of("log"), -1);
+    raise(SIGHUP);
+    log_warn("a", "%s", "third");
+    assert_int_equal(size_of("log"), strlen(" warn  a: third\n") + 27);
+    while (size_of("log" LOG_FILE_OLD) < 0)
+        log_pass_on(filler, sizeof filler - 1);
+    assert_in_range(size_of("log" LOG_FILE_OLD),
+                    LOG_FILE_BYTES_MAX - (long)sizeof filler,
+                    LOG_FILE_BYTES_MAX);
+    assert_int_equal(size_of("log"), sizeof filler - 1);
+    const char *names[] = {"log", "moved", "log" LOG_FILE_OLD};
+    for (size_t i = 0; i < 3; i++) {
+        snprintf(path, sizeof path, "%s/%s", folder, names[i]);
+        assert_int_equal(unlink(path), 0);
+    }
+    assert_int_equal(rmdir(folder), 0);
+    raise(SIGHUP);
+    const char *said = line_of("a", "last");
+    assert_non_null(strstr(said, "can't be opened anew: No such file"));
+    assert_non_null(strstr(said, "a: last\n"));
+    err = ERROR_NONE;
+    assert_int_equal(log_to_file("/nowhere/log", &err), ERR_FILE);
+}
+
+/* Of a kind one line goes out in an interval; the next one says how many did
+ * not, or what is said at the end. */
+static void test_limit(void **state)
+{
+    (void)state;
+    struct log_limit limit = {.interval = 10};
+    int64_t left_out = 0;
+    assert_true(log_limit_pass(&limit, "a", 100, &left_out));
+    assert_int_equal(left_out, 0);
+    assert_false(log_limit_pass(&limit, "a", 109, &left_out));
+    assert_true(log_limit_pass(&limit, "b", 109, &left_out));
+    assert_int_equal(left_out, 0);
+    assert_true(log_limit_pass(&limit, "a", 110, &left_out));
+    assert_int_equal(left_out, 1);
+    assert_null(log_limit_left(&limit, &left_out));
+    assert_false(log_limit_pass(&limit, "b", 110, &left_out));
+    assert_false(log_limit_pass(&limit, "b", 111, &left_out));
+    assert_string_equal(log_limit_left(&limit, &left_out), "b");
+    assert_int_equal(left_out, 2);
+    assert_null(log_limit_left(&limit, &left_out));
+}
+
+/* More kinds than there is room for: the one that was silent longest goes. */
+static void test_limit_is_bounded(void **state)
+{
+    (void)state;
+    struct log_limit limit = {.interval = 1000};
+    int64_t left_out = 0;
+    char kind[8];
+    for (int i = 0; i <= LOG_LIMIT_KINDS; i++) {
+        snprintf(kind, sizeof kind, "%d", i);
+        assert_true(log_limit_pass(&limit, kind, 100 + i, &left_out));
+    }
+    assert_false(log_limit_pass(&limit, "1", 200, &left_out));
+    assert_true(log_limit_pass(&limit, "0", 200, &left_out));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -170,6 +262,9 @@ int main(void)
         cmocka_unit_test_setup(test_long_json_is_cut, setup),
         cmocka_unit_test_setup(test_bad_utf8_is_replaced, setup),
         cmocka_unit_test_setup(test_hook, setup),
+        cmocka_unit_test(test_limit),
+        cmocka_unit_test(test_limit_is_bounded),
+        cmocka_unit_test_setup(test_file, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
