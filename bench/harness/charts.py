@@ -1,11 +1,14 @@
 """Charts by gnuplot: SVG for pages, PNG for all else."""
+import math
 import re
 import subprocess
 
 from harness import tools
 
-COLOURS = ["#2a78b5", "#d9822b", "#3c9d5b", "#a05195", "#8c6d46", "#c94c4c",
+OURS, THEIRS = "#2a78b5", "#a9b4bd"  # bars: Windrow's, and the others'
+COLOURS = [OURS, "#d9822b", "#3c9d5b", "#a05195", "#8c6d46", "#c94c4c",
            "#5f7d8c", "#b8a032"]
+TICS = 5  # about so many along an axis
 
 COMMON = """\
 set terminal {terminal}
@@ -19,13 +22,12 @@ set grid {grid} lc "#dddddd" lt 1
 BARS = """\
 unset key
 set style fill solid 1
-set xrange [0:*]
+set xrange [0:{most}]
 set yrange [{last}:-0.6]
 set xlabel "{unit}" noenhanced
+set xtics ({tics})
 set ytics ({names}) noenhanced
 set ytics scale 0
-set format x "%'.10g"
-set offsets 0, graph 0.12, 0, 0
 $data << EOD
 {rows}
 EOD
@@ -35,12 +37,13 @@ plot $data using ($2/2):1:($2/2):(0.32):5 with boxxyerror lc rgb variable, \\
 """
 
 LINES = """\
-set key left top
+set key outside right top Left reverse
 set style data linespoints
 set xlabel "{xlabel}" noenhanced
 set ylabel "{ylabel}" noenhanced
-set yrange [0:*]
-set format y "%'.10g"
+set yrange [0:{most}]
+set xtics ({xtics})
+set ytics ({tics})
 {log}
 {blocks}
 plot {plots}
@@ -78,15 +81,35 @@ def draw(body, folder, title, grid, height):
     return name
 
 
+def tics(most):
+    """From 0 to `most` by a round step, each with its label."""
+    step = 10 ** math.floor(math.log10(most / TICS)) if most > 0 else 1
+    step *= next(times for times in (1, 2, 5, 10)
+                 if most / (step * times) <= TICS + 1)
+    return labels(i * step for i in range(int(most / step) + 1))
+
+
+def labels(values):
+    return ", ".join(f'"{value:,.10g}" {value:.9g}' for value in values)
+
+
 def bars(folder, title, unit, values):
-    """A bar for each (name, low, median, high, text) of `values`."""
+    """A bar for each (name, low, median, high, text) of `values`; Windrow's
+    stand out, where there are others."""
+    def colour(name):
+        ours = name.startswith("Windrow") or not any(
+            value[0].startswith("Windrow") for value in values)
+        return int((OURS if ours else THEIRS)[1:], 16)
+
     rows = "\n".join(
-        f'{i} {median:.9g} {low:.9g} {high:.9g} '
-        f'{int(COLOURS[i % len(COLOURS)][1:], 16)} "{clean(text)}"'
-        for i, (_, low, median, high, text) in enumerate(values))
+        f'{i} {median:.9g} {low:.9g} {high:.9g} {colour(name)} '
+        f'"{clean(text)}"'
+        for i, (name, low, median, high, text) in enumerate(values))
     names = ", ".join(f'"{clean(value[0])}" {i}'
                       for i, value in enumerate(values))
+    most = max(value[3] for value in values)
     return draw(BARS.format(last=len(values) - 0.4, unit=clean(unit),
+                            most=f"{most * 1.15 or 1:.9g}", tics=tics(most),
                             names=names, rows=rows),
                 folder, title, "x", 110 + 42 * len(values))
 
@@ -98,9 +121,11 @@ def lines(folder, title, xlabel, ylabel, series, logx=False):
         rows = "\n".join(f"{x:.9g} {y:.9g}" for x, y in points)
         blocks.append(f"$data{i} << EOD\n{rows}\nEOD")
         plots.append(f'$data{i} title "{clean(name)}" lw 2 pt 7 '
-                     f'lc rgb "{COLOURS[i % len(COLOURS)]}" noenhanced')
-    plots = ", ".join(plot.replace(" noenhanced", "") for plot in plots)
-    return draw(LINES.format(xlabel=clean(xlabel), ylabel=clean(ylabel),
-                             log="set logscale x" if logx else "",
-                             blocks="\n".join(blocks), plots=plots),
-                folder, title, "x y", 480)
+                     f'lc rgb "{COLOURS[i % len(COLOURS)]}"')
+    xs = sorted({x for points in series.values() for x, _ in points})
+    most = max(y for points in series.values() for _, y in points)
+    return draw(LINES.format(
+        xlabel=clean(xlabel), ylabel=clean(ylabel),
+        most=f"{most * 1.05 or 1:.9g}", tics=tics(most), xtics=labels(xs),
+        log="set logscale x" if logx else "", blocks="\n".join(blocks),
+        plots=", ".join(plots)), folder, title, "x y", 420)

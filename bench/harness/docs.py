@@ -28,6 +28,9 @@ def write(report, folder, docs):
         for kind, *content in suite["blocks"]:
             if kind == "chart" and content[1]:
                 shutil.copy(folder / f"{content[1]}.svg", charts)
+        if f"<!-- bench: {suite['name']} -->" not in text:
+            tell(f"windrow-bench: {page} has no place for {suite['name']}: "
+                 f"<!-- bench: {suite['name']} --> and <!-- /bench -->")
     page.write_text(filled(text, sections), "utf-8")
     print(f"written: {page}")
     return 0

@@ -54,9 +54,9 @@ def measure(folder, path, store, count, *, nodes=1, cores=None, servers=None,
     nodes; its figures. Failed unless all `count` keys were stored.
 
     seconds is from the command to its end; node_us and master_us are CPU time
-    a key, cpu_us both; master_share is the master's part of both. With `look`,
-    also the peak of memory of the master and of the largest node. `before` is
-    put before the command.
+    a key, cpu_us both; master_share is the master's part of both; node_peak_mb
+    is the largest node's, and with `look` there is master_peak_mb too. `before`
+    is put before the command.
     """
     summary = folder / "summary.json"
     outcome = run(
@@ -74,11 +74,11 @@ def measure(folder, path, store, count, *, nodes=1, cores=None, servers=None,
     figures |= {
         "node_us": node_cpu * 1e6 / count,
         "master_us": master * 1e6 / count,
-        "master_share": master / outcome.cpu}
+        "master_share": master / outcome.cpu,
+        "node_peak_mb": max(node["memory_peak_bytes"]
+                            for node in told["nodes"]) / 1e6}
     if look:
-        figures |= {
-            "master_mb": max(outcome.peaks.of("windrow"), default=0) / 1e6,
-            "node_mb": max(outcome.peaks.of("windrow-node"), default=0) / 1e6}
+        figures["master_peak_mb"] = max(outcome.peaks.of("windrow")) / 1e6
     return figures
 
 

@@ -15,6 +15,7 @@ SIZES = [500, 5_000, 50_000, 500_000]
 LARGEST = 5_000_000
 BASE = 50_000  # whose memory that of the largest is compared with
 MORE_MB = 8
+PEAKS = {"master": "master_peak_mb", "largest node": "node_peak_mb"}
 
 
 class Systems:
@@ -42,7 +43,7 @@ class Systems:
 
 
 COLUMNS = {"seconds": "seconds", "keys/s": "keys_s", "batches": "batches",
-           "master, MB": "master_mb", "node, MB": "node_mb",
+           "master, MB": "master_peak_mb", "node, MB": "node_peak_mb",
            "CPU, µs a key": "cpu_us", "master, µs a batch": "master_us_batch",
            "master, % of the CPU": "master_percent"}
 
@@ -74,18 +75,17 @@ def keys(bench, systems):
     bench.lines("Peak of memory by keys", "keys", "MB", {
         what: [(size, rounds.median(name, metric))
                for name, size in names.items()]
-        for what, metric in (("master", "master_mb"), ("node", "node_mb"))},
-        logx=True)
+        for what, metric in PEAKS.items()}, logx=True)
     largest = f"{sizes[-1]:,} keys"
     bench.goal(f"the master's share of the CPU, {largest}, two nodes",
                rounds.spread(largest, "master_percent"), "<=", 3, " %")
-    for what, metric in (("master", "master_mb"), ("a node", "node_mb")):
+    for what, metric in PEAKS.items():
         more = None
         if f"{LARGEST:,} keys" in rounds and f"{BASE:,} keys" in rounds:
             more = (rounds.median(f"{LARGEST:,} keys", metric)
                     - rounds.median(f"{BASE:,} keys", metric))
         if not bench.quick and not bench.keys:
-            bench.goal(f"memory of {what} with {LARGEST:,} keys, more than "
+            bench.goal(f"memory of the {what} with {LARGEST:,} keys, more than "
                        f"with {BASE:,}", more, "<=", MORE_MB, " MB")
 
 

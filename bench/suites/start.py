@@ -54,7 +54,8 @@ def run(bench):
         f"url = {origin.url}{servers.PATH}{symbol}{servers.ASKED}\n"
         "output = /dev/null\n" for symbol in symbols)
         + 'user-agent = "Mozilla/5.0 (compatible; peer/1.0)"\n')
-    from_page, from_file = "list from the page, sp500.yaml", "list from a file"
+    from_page = "Windrow, list from the page (sp500.yaml)"
+    from_file = "Windrow, list from a file"
     rounds = bench.in_turn("start", {
         from_page: lambda: run_windrow(bench, origin, pipeline_of_companies()),
         from_file: lambda: run_windrow(bench, origin, windrow.pipeline(

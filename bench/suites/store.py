@@ -12,9 +12,8 @@ one transaction that closes the batch and, only if this is what closed it,
 stores its rows; up to eight in flight on a connection), by COPY in text, and
 by one prepared INSERT a row. The client has one core, PostgreSQL another. Time
 is that of storing alone, without connections and the run's preparation, which
-PostgreSQL's CPU time has too. Once
-each commit waits for the disk, as it does by default, and once it does not
-(`fsync=off`), which leaves the work itself."""
+PostgreSQL's CPU time has too. Once each commit waits for the disk, as it does
+by default, and once it does not (`fsync=off`), which leaves the work itself."""
 
 BATCH = 512
 DURABLE, LOOSE = "waiting for the disk", "not waiting"
@@ -57,7 +56,7 @@ def run(bench):
 
 def compare(bench, systems, disk):
     """The three ways, on one connection."""
-    ours, in_batches = "closings of 512", "COPY, 512 rows a time"
+    ours, in_batches = "Windrow's closings of 512", "COPY, 512 rows a time"
     one, insert = "one COPY", "one INSERT a row"
     rounds = bench.in_turn(disk, {
         ours: lambda: systems.store(disk, "closing"),

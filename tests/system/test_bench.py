@@ -108,6 +108,71 @@ print({part: share for part, share in found.shares().items() if share})
 """) == ["{'HTTP': 0.5, 'extraction': 0.25, 'messages': 0.25}"]
 
 
+# Tables and charts go between the page's marks; what is around them stays.
+def test_the_docs_are_written(tmp_path):
+    goal = {"what": "speed", "kind": ">=", "wanted": 2, "unit": "",
+            "value": 3, "text": "3.00", "met": True}
+    suite = {"name": "store", "title": "Store", "about": "About it.",
+             "blocks": [["table", ["a"], [["1"]]], ["chart", "Bars", "bars"]],
+             "goals": [goal], "left_out": {"Go": "go is missing"},
+             "failed": {}, "rounds": {}, "others": 0.5, "seconds": 1}
+    measured, docs = tmp_path / "measured", tmp_path / "docs"
+    measured.mkdir()
+    docs.mkdir()
+    (measured / "bars.svg").write_text("<svg/>")
+    (measured / "report.json").write_text(json.dumps(
+        {"suites": [suite], "options": {"quick": True}, "seconds": 1,
+         "machine": dict.fromkeys(["cpu", "cores", "memory_gb", "system",
+                                   "kernel", "curl", "nginx", "go",
+                                   "python"], "x"),
+         "when": "today", "cores_told": "One core."}))
+    (docs / "performance.md").write_text(
+        "# Before\n<!-- bench: store -->\nold\n<!-- /bench -->\nAfter\n"
+        "<!-- bench: goals -->\n<!-- /bench -->\n"
+        "<!-- bench: other -->\nkept\n<!-- /bench -->\n")
+    for _ in range(2):  # again, and nothing piles up
+        done = bench("report", "--from", measured, "--docs", docs)
+        assert done.returncode == 0, done.stderr
+        page = (docs / "performance.md").read_text()
+        assert page.startswith("# Before\n<!-- bench: store -->\n\nAbout it.")
+        assert "| 1 |\n\n![Bars](bench/bars.svg)" in page
+        assert "Left out: Go. go is missing." in page and "old" not in page
+        assert "took 50% of the cores" in page and "kept" in page
+        assert "| speed | at least 2 | 3.00 | met |" in page
+        assert page.count("About it.") == 1 and "After\n" in page
+    assert (docs / "bench/bars.svg").exists()
+    assert bench("report", "--from", measured, "--docs",
+                 tmp_path).returncode == 2
+
+
+# The store's program stores each row once, in each way.
+def test_each_way_of_storing(postgres):
+    for way, batch in ("closing", 7), ("copy", 0), ("copy", 7), ("insert", 1):
+        postgres.query("DROP TABLE IF EXISTS prices; CREATE TABLE prices ("
+                       "id serial PRIMARY KEY, symbol text, price numeric,"
+                       " extracted_time timestamptz)")
+        done = subprocess.run(
+            [BUILD / "windrow-bench-store", "--url", postgres.url, "--way",
+             way, "--rows", "100", "--batch", str(batch), "--connections",
+             "2"], capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 0, done.stderr
+        told = json.loads(done.stdout)
+        assert told["rows"] == 100 and told["seconds"] > 0
+        assert postgres.prices() == {f"K{n:07}": f"10000.{n:03}"
+                                     for n in range(1, 101)}
+
+
+@pytest.mark.parametrize("arguments, said", [
+    ([], "--url is needed"), (["--url", "x", "--rows", "0"], "--rows: '0'"),
+    (["--url", "x", "--way", "by-hand"], "--way: 'by-hand'"),
+    (["--url", "x", "--batch", "0"], "a batch for closing"),
+    (["--url", "x", "--batch", "513"], "--batch: '513'")])
+def test_bad_usage_of_the_store_program(arguments, said):
+    done = subprocess.run([BUILD / "windrow-bench-store", *arguments],
+                          capture_output=True, text=True, check=False)
+    assert (done.returncode, said in done.stderr) == (2, True), done.stderr
+
+
 # What a system needs and lacks is said, and the others are measured.
 def test_missing_programs_are_left_out(tmp_path):
     needs_servers()
@@ -120,19 +185,27 @@ def test_missing_programs_are_left_out(tmp_path):
     assert "| wrk, requests only |" in page and done.returncode == 0
 
 
-# Rows that are not what was sent are no result.
-def test_wrong_rows_fail():
-    code = """
+# Rows that are not what was sent are no result: one too few, twice, another
+# price.
+@pytest.mark.parametrize("rows, good", [
+    ("('K0000001', 10000.001), ('K0000002', 10000.002)", True),
+    ("('K0000001', 10000.001)", False),
+    ("('K0000001', 10000.001), ('K0000001', 10000.001)", False),
+    ("('K0000001', 10000.001), ('K0000002', 10000.0021)", False)])
+def test_rows_are_looked_at(postgres, rows, good):
+    postgres.query("CREATE TABLE prices (symbol text, price numeric);"
+                   f"INSERT INTO prices VALUES {rows}")
+    assert figured(f"""
 from harness import servers, tools
-class Fake(servers.Postgres):
-    def __init__(self): pass
-    def sql(self, text): return "200, 199, 200"
+class Found(servers.Postgres):
+    def __init__(self):
+        self.url, self.psql = {postgres.url!r}, "psql"
 try:
-    Fake().check(200)
+    Found().check(2)
+    print("good")
 except tools.Failed as why:
     print(why)
-"""
-    assert "200, 199, 200" in figured(code)[0]
+""")[0].startswith("good" if good else "of 2 rows there are")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
