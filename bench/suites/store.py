@@ -16,6 +16,7 @@ PostgreSQL's CPU time has too. Once each commit waits for the disk, as it does
 by default, and once it does not (`fsync=off`), which leaves the work itself."""
 
 BATCH = 512
+SWEPT = 4  # a sweep's runs have a part of the rows: small batches take long
 DURABLE, LOOSE = "waiting for the disk", "not waiting"
 
 
@@ -27,9 +28,10 @@ class Systems:
         self.servers = {DURABLE: bench.postgres(),
                         LOOSE: bench.postgres(fsync="off")}
 
-    def store(self, disk, way, batch=BATCH, connections=1):
+    def store(self, disk, way, batch=BATCH, connections=1, parts=1):
         postgres = self.servers[disk]
-        rows = self.inserts if way == "insert" else self.count
+        rows = (self.inserts if way == "insert" else
+                max(self.count // parts, 1))
         postgres.clear()
         outcome = processes.run(
             [tools.program("windrow-bench-store"), "--url", postgres.url,
@@ -82,26 +84,26 @@ def compare(bench, systems, disk):
 def sweep(bench, systems, what, values, label):
     """Closings, and COPY with as many rows and connections, for each value
     of one of both."""
-    def system(disk, way, value):
-        return lambda: systems.store(disk, way, **{what: value})
+    disks = [LOOSE] if bench.quick else [DURABLE, LOOSE]
+    kinds = [(way, disk) for way in ("closing", "copy") for disk in disks]
 
-    names = {(way, disk, value): f"{way}, {disk}, {value}"
-             for way in ("closing", "copy") for disk in (DURABLE, LOOSE)
-             for value in values}
+    def system(way, disk, value):
+        return lambda: systems.store(disk, way, parts=SWEPT, **{what: value})
+
     rounds = bench.in_turn(label, {
-        name: system(disk, way, value)
-        for (way, disk, value), name in names.items()},
+        f"{way}, {disk}, {value}": system(way, disk, value)
+        for way, disk in kinds for value in values},
         rounds=bench.n_rounds(1, 3), warm_up=not bench.quick, show="rows_s")
-    lines = {(way, disk): [
-        (value, rounds.spread(names[way, disk, value], "rows_s"))
-        for value in values if names[way, disk, value] in rounds]
-        for way in ("closing", "copy") for disk in (DURABLE, LOOSE)}
+    lines = {f"{way}, {disk}": {
+        value: spread for value in values
+        if (spread := rounds.spread(f"{way}, {disk}, {value}", "rows_s"))}
+        for way, disk in kinds}
     bench.say(f"Rows a second by {label}"
               + (", batches of 512:" if what == "connections" else
                  ", one connection:"))
-    bench.grid([label, *(f"{way}, {disk}" for way, disk in lines)], [
-        [value, *(dict(line)[value].text() if value in dict(line) else ""
+    bench.grid([label, *lines], [
+        [value, *(line[value].text() if value in line else ""
                   for line in lines.values())] for value in values])
     bench.lines(f"Rows a second by {label}", label, "rows/s", {
-        f"{way}, {disk}": [(value, spread.median) for value, spread in line]
-        for (way, disk), line in lines.items()}, logx=True)
+        kind: [(value, spread.median) for value, spread in line.items()]
+        for kind, line in lines.items()}, logx=True)
