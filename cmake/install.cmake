@@ -63,7 +63,7 @@ windrow_completions(windrow-bench windrow-bench)
 install(DIRECTORY bench/harness bench/suites bench/peers
         DESTINATION ${CMAKE_INSTALL_DATADIR}/windrow-bench
         COMPONENT windrow-bench PATTERN __pycache__ EXCLUDE)
-install(TARGETS windrow-bench-loop windrow-bench-store
+install(TARGETS windrow-bench-loop windrow-bench-micro windrow-bench-store
         RUNTIME DESTINATION lib/windrow-bench COMPONENT windrow-bench)
 
 set(windrow_doc ${CMAKE_INSTALL_DATADIR}/doc/windrow)
