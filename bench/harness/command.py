@@ -60,9 +60,9 @@ class Arguments(argparse.ArgumentParser):
 
 
 def natural(text):
-    if not re.fullmatch(r"[1-9][0-9]{0,8}", text):
+    if not re.fullmatch(r"[1-9][0-9]{0,6}", text):  # the digits of a key
         raise argparse.ArgumentTypeError(
-            f"'{text}' is no number from 1 to 999999999")
+            f"'{text}' is no number from 1 to 9999999")
     return int(text)
 
 
