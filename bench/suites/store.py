@@ -22,7 +22,7 @@ DURABLE, LOOSE = "waiting for the disk", "not waiting"
 
 class Systems:
     def __init__(self, bench):
-        self.bench, self.count = bench, bench.count(20_000, 500_000)
+        self.bench, self.count = bench, bench.count(50_000, 500_000)
         # Each of these waits for the disk.
         self.inserts = max(self.count // 100, 1)
         self.servers = {DURABLE: bench.postgres(),
