@@ -99,8 +99,10 @@ static int write_rows(struct context *context, const struct export *export,
                 "windrow: table %s has no column for the time of the answer: "
                 "these are the rows of all runs\n",
                 export->table);
-    if (rows_out_dump(&out, context->ledger, &query, &err))
+    if (rows_out_dump(&out, context->ledger, &query, &err)) {
+        error_context(&err, "table %s", export->table);
         return context_complain(context, &err);
+    }
     *ret_n = out.n_rows;
     return 0;
 }

@@ -25,8 +25,7 @@ static const struct command commands[] = {
      RUN_TEXT "What is stored is not asked for again. Exit status: as for "
               "run.\n",
      command_resume},
-    {"retry", "RUN",
-     "Try the keys that failed in a run once more, in a new run",
+    {"retry", "RUN", "Try a run's failed keys again, in a new run",
      RUN_TEXT
      "Its pipeline is the one in the ledger. Sources that failed are "
      "read again.\nA run is retried once, when it has ended: what fails again "
@@ -48,13 +47,14 @@ static const struct command commands[] = {
      command_schema},
     {"runs", NULL, "List the runs in the database, the newest first", NULL,
      command_runs},
-    {"show", "RUN", "Show one run whole: how far it is, what failed, what next",
-     RUN_TEXT, command_show},
+    {"show", "RUN", "Show one run whole, and how to go on", RUN_TEXT,
+     command_show},
     {"failures", "RUN", "List the keys of a run that failed, and why", RUN_TEXT,
      command_failures},
     {"prices", "[KEY...]", "Show the rows of a table, the newest of each key",
-     "The table is that which the newest run stores into, or --table. KEY is\n"
-     "one as it is stored, AAPL. Exit status: 1 where a KEY has no row.\n",
+     "`windrow rows` is the same. The table is that which the newest run\n"
+     "stores into, or --table. KEY is one as it is stored, AAPL.\n"
+     "Exit status: 1 where a KEY has no row.\n",
      command_prices},
     {"export", "[RUN]", "Write the rows of a run or a table as CSV or JSON",
      RUN_TEXT "Its rows are those of its table that were fetched in its time; "
@@ -91,8 +91,13 @@ static void print_usage(FILE *out)
     fputs("\nwindrow COMMAND --help tells more; windrow --version.\n", out);
 }
 
+/* `prices` by the name that fits every pipeline. */
+static const char prices[] = "prices", rows[] = "rows";
+
 static const struct command *find(const char *name)
 {
+    if (!strcmp(name, rows))
+        name = prices;
     for (size_t i = 0; i < N_COMMANDS; i++)
         if (!strcmp(name, commands[i].name))
             return &commands[i];

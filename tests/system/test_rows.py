@@ -50,6 +50,7 @@ def test_prices(windrow, run_of):
         + "".join(f"{key:<6}  {digits[key]:>{width}}  T\n"
                   for key in sorted(KEYS))), result
     assert (result.status, result.err) == (0, "")
+    assert windrow("rows", store=store).out == result.out
     exported = windrow("export", "--table", "prices", store=store)
     times = [row["extracted_time"] for row in rows_of(exported)
              if row["symbol"] == "AAPL"]
@@ -233,7 +234,7 @@ def test_export_into_a_file(windrow, run_of, tmp_path):
 @pytest.mark.parametrize("arguments, said", [
     ((), "windrow export: what is missing: RUN, or --table NAME"),
     (("7",), "windrow: there is no run 7"),
-    (("--table", "nowhere"), "nowhere"),
+    (("--table", "nowhere"), "windrow: table nowhere: "),
     (("1", "--table", "pricse"), "run 1 stores into no table pricse; did you "
                                  "mean prices? (there is: prices)"),
     (("1", "--format", "table"), "--format wants csv or json, not: table")])

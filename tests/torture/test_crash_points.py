@@ -44,6 +44,12 @@ LEADING = ("master_after_run_row", "master_after_root_batches",
            "master_after_end")
 
 
+# Those between which a retry is written, begun and ended.
+RETRYING = ("master_after_run_row", "master_before_keys_batch",
+            "master_after_root_batches", "master_before_work", "before_close",
+            "master_before_end", "master_after_end")
+
+
 def points():
     """All of them, from the sources."""
     found = set()
@@ -207,6 +213,42 @@ def test_a_run_that_has_a_name(ground, torture, kind):
     tried = LEADING if torture.full else LEADING[kind == "postgres"::2]
     together(crash(ground, torture, kind, point, 1, 0, "monday")
              for point in tried)
+
+
+def retry(ground, torture, kind, point):
+    """A run of which every other key fails, and its retry, which dies: before
+    its run is there it is begun again, afterwards it is resumed."""
+    store, marks = ground.store(kind), ground.marks()
+    server = ground.starter.origin(
+        "--count", N_KEYS, "--fault", f"404@{','.join(KEYS[::2])}:1", *FAULTS)
+    both = {"origin": server, "store": store}
+    result = yield ground.starter.start(
+        "run", ground.pipeline, "--batch", 5, "--scale", 1, env=SETTINGS,
+        **both)
+    assert result.status == 3, result
+    command = ("retry", the_run(store)[0], "--batch", 5)
+    env = {**SETTINGS, "WINDROW_CRASH": f"{point}@1",
+           "WINDROW_CRASH_ONCE": str(marks)}
+    for _ in range(3):
+        result = yield ground.starter.start(*command, "--scale", 1, env=env,
+                                            **both)
+        runs = store.query("SELECT run, state FROM windrow_runs"
+                           " WHERE retry_of IS NOT NULL")
+        if runs and runs[0][1] != "open":
+            break
+        command = ("resume", runs[0][0]) if runs else command
+    assert (marks / point).exists(), f"{point} is never passed"
+    torture.row(f"`windrow retry` killed at `{point}`", store=store,
+                run=runs[0][0], keys=KEYS, expected_failures=GONE,
+                prices=ground.prices)
+    server.end()
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+def test_a_retry(ground, torture, kind):
+    """Resumes like any run; each key has its row once, over both runs."""
+    tried = RETRYING if torture.full else RETRYING[kind == "postgres"::2]
+    together(retry(ground, torture, kind, point) for point in tried)
 
 
 def test_a_run_that_is_scaled(ground, torture, windrow, postgres):
