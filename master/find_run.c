@@ -75,7 +75,7 @@ static int find(struct context *context, const char *text, int64_t *ret,
 
 int find_run(struct context *context, const char *text, int64_t *ret)
 {
-    struct run_row row;
+    struct run_row row = {.run = 0};
     int status = find_run_row(context, text, &row);
     if (!status)
         *ret = row.run;
