@@ -21,7 +21,8 @@ def write(report, folder, docs):
         return 2
     charts = docs / "bench"
     charts.mkdir(exist_ok=True)
-    sections = {"machine": reports.machine_text(report),
+    sections = {"machine": f"{reports.when_text(report)}\n\n"
+                f"{reports.machine_text(report)}",
                 "goals": reports.goals_text(report)}
     for suite in report["suites"]:
         sections[suite["name"]] = reports.suite_text(suite, "bench/")

@@ -32,14 +32,18 @@ def read(folder):
 
 def markdown(report):
     """The whole report."""
-    options = report["options"]
-    parts = ["# Windrow's benchmarks", f"{report['when']}, "
-             f"{'quick' if options['quick'] else 'in full'}, "
-             f"{report['seconds']:.0f} s.", machine_text(report),
+    parts = ["# Windrow's benchmarks", when_text(report), machine_text(report),
              "## Goals", goals_text(report)]
     for suite in report["suites"]:
         parts += [f"## {suite['title']}", suite_text(suite)]
     return "\n\n".join(parts) + "\n"
+
+
+def when_text(report):
+    if report["options"]["quick"]:
+        return (f"{report['when']}, quick, in {report['seconds']:.0f} s: "
+                "rough figures.")
+    return f"{report['when']}, in {report['seconds'] / 60:.0f} minutes."
 
 
 def machine_text(report):
