@@ -60,10 +60,12 @@ windrow_page(windrow-bench windrow-bench.1 windrow-origin.1)
 install(PROGRAMS bench/windrow-bench DESTINATION ${CMAKE_INSTALL_BINDIR}
         COMPONENT windrow-bench)
 windrow_completions(windrow-bench windrow-bench)
-install(DIRECTORY bench/harness bench/suites bench/peers
+install(DIRECTORY bench/harness bench/suites bench/peers bench/models
         DESTINATION ${CMAKE_INSTALL_DATADIR}/windrow-bench
-        COMPONENT windrow-bench PATTERN __pycache__ EXCLUDE)
-install(TARGETS windrow-bench-loop windrow-bench-micro windrow-bench-store
+        COMPONENT windrow-bench PATTERN __pycache__ EXCLUDE
+        PATTERN "*.[ch]" EXCLUDE)
+install(TARGETS windrow-bench-loop windrow-bench-micro windrow-bench-models
+                windrow-bench-store
         RUNTIME DESTINATION lib/windrow-bench COMPONENT windrow-bench)
 
 set(windrow_doc ${CMAKE_INSTALL_DATADIR}/doc/windrow)

@@ -38,8 +38,8 @@ Options:
   --into DIR         for report.md, report.json, rounds.csv and charts
                      (default: build/bench/DATE, or windrow-bench/DATE)
   --from DIR         of report: that measurement
-  --docs DIR         write tables and charts into DIR/performance.md and
-                     DIR/bench/
+  --docs DIR         write tables and charts into DIR/performance.md,
+                     DIR/concurrency.md and DIR/bench/
   --help             this text
   --version          print the version, and end
 

@@ -1,6 +1,6 @@
-"""Tables and charts of a report, into docs/performance.md and docs/bench/.
+"""Tables and charts of a report, into pages of docs/ and into docs/bench/.
 
-In the page, what stands between `<!-- bench: NAME -->` and `<!-- /bench -->`
+In the pages, what stands between `<!-- bench: NAME -->` and `<!-- /bench -->`
 is replaced: NAME is `machine`, `goals`, or a suite. The text around is
 people's. A suite that the report does not have keeps what it had.
 """
@@ -10,14 +10,15 @@ import shutil
 from harness import report as reports
 from harness.bench import tell
 
+PAGES = ("performance.md", "concurrency.md")
+
 
 def write(report, folder, docs):
-    """Status 0, or 2 where there is no such page."""
-    page = docs / "performance.md"
-    try:
-        text = page.read_text("utf-8")
-    except OSError as why:
-        tell(f"windrow-bench: --docs: {page}: {why.strerror}")
+    """Status 0, or 2 where there is none of the pages."""
+    texts = {page: (docs / page).read_text("utf-8")
+             for page in PAGES if (docs / page).is_file()}
+    if not texts:
+        tell(f"windrow-bench: --docs: {docs / PAGES[0]}: no such file")
         return 2
     charts = docs / "bench"
     charts.mkdir(exist_ok=True)
@@ -29,11 +30,13 @@ def write(report, folder, docs):
         for kind, *content in suite["blocks"]:
             if kind == "chart" and content[1]:
                 shutil.copy(folder / f"{content[1]}.svg", charts)
-        if f"<!-- bench: {suite['name']} -->" not in text:
-            tell(f"windrow-bench: {page} has no place for {suite['name']}: "
-                 f"<!-- bench: {suite['name']} --> and <!-- /bench -->")
-    page.write_text(filled(text, sections), "utf-8")
-    print(f"written: {page}")
+        mark = f"<!-- bench: {suite['name']} -->"
+        if not any(mark in text for text in texts.values()):
+            tell(f"windrow-bench: no page of {docs} has a place for "
+                 f"{suite['name']}: {mark} and <!-- /bench -->")
+    for page, text in texts.items():
+        (docs / page).write_text(filled(text, sections), "utf-8")
+        print(f"written: {docs / page}")
     return 0
 
 
