@@ -19,6 +19,7 @@
 
 #include "base/packed.h"
 #include "extract.h"
+#include "extract_text.h"
 
 /* Text takes strings, numbers and booleans, so every kind shows. */
 static struct field fields[] = {
@@ -54,8 +55,26 @@ static struct row_set sets[] = {
 static struct extractor *extractors_of_sets[2];
 static struct worker workers_of_sets[2];
 
+/* Figures over whatever lies at /a. */
+static struct field computed[] = {
+    {.name = "f", .at = "/a", .compute = {INDICATOR_LAST, 0}},
+    {.name = "g", .at = "/a", .compute = {INDICATOR_VOLATILITY, 0}},
+    {.name = "h", .at = "/a", .compute = {INDICATOR_EMA, 2}},
+    {.name = "i", .at = "/a", .compute = {INDICATOR_PERCENTILE, 50}},
+    {.name = "j", .at = "/a", .compute = {INDICATOR_SUM, 0}},
+};
+#define N_COMPUTED (sizeof computed / sizeof *computed)
+static struct extractor *computing[N_COMPUTED];
+static struct worker computers[N_COMPUTED];
+
 static void init(void)
 {
+    for (size_t i = 0; i < N_COMPUTED && !computing[i]; i++) {
+        computers[i] = (struct worker){
+            .class = CLASS_HTTP_JSON, .fields = &computed[i], .n_fields = 1};
+        computing[i] = extractor_new(&computers[i]);
+        CHECK(computing[i]);
+    }
     if (!extractor_of_all)
         extractor_of_all = extractor_new(&worker_of_all);
     CHECK(extractor_of_all);
@@ -161,6 +180,17 @@ static void check_rows(json_t *root, struct slice body)
     }
 }
 
+/* A figure, if there is one, is a JSON number. */
+static void compute(struct slice body)
+{
+    for (size_t i = 0; i < N_COMPUTED; i++) {
+        struct slice found = {NULL, 0};
+        struct extract_result result;
+        extract_fields(computing[i], body, &found, &result);
+        CHECK(result.reason || !found.data || extract_text_is_number(found));
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -190,6 +220,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             compare(expected_at(root, i), found, &result);
     }
     check_rows(root, (struct slice){body, size});
+    compute((struct slice){body, size});
     json_decref(root);
     free(body);
     return 0;
