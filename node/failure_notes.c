@@ -25,6 +25,13 @@ void failure_notes_fini(struct failure_notes *notes)
     buffer_free(&notes->host);
 }
 
+/* Whether it is the site's doing. */
+static bool is_of_host(enum reason reason)
+{
+    return reason != REASON_DATABASE && reason != REASON_QUERY &&
+           reason != REASON_KILLED_NODE && reason != REASON_INTERNAL;
+}
+
 /* Where the key was asked for, "HOST:PORT"; "" where that can't be said. The
  * key of a list is its URL. */
 static const char *host_of(struct failure_notes *notes,
@@ -44,7 +51,8 @@ static const char *host_of(struct failure_notes *notes,
 static void add(struct failure_notes *notes, const struct worker *worker,
                 const struct closing_failure *failure, usec_t now)
 {
-    const char *host = host_of(notes, worker, failure->key);
+    const char *host =
+        is_of_host(failure->reason) ? host_of(notes, worker, failure->key) : "";
     char kind[LOG_LIMIT_KIND_BYTES], note[NOTE_BYTES], more[64] = "";
     int64_t left_out = 0;
     snprintf(kind, sizeof kind, "%s%s%s", reason_name(failure->reason),
@@ -73,8 +81,8 @@ void failure_notes_end(struct failure_notes *notes)
     const char *kind;
     while ((kind = log_limit_left(&notes->limit, &left_out))) {
         char note[NOTE_BYTES];
-        snprintf(note, sizeof note, "%" PRId64 " more keys failed: %s",
-                 left_out, kind);
+        snprintf(note, sizeof note, "%" PRId64 " more key%s failed: %s",
+                 left_out, left_out > 1 ? "s" : "", kind);
         notes->on_note(notes->context, note);
     }
 }

@@ -218,6 +218,8 @@ def test_the_database_refuses_some_rows(windrow, origin, store):
     assert store.count() == 4
     assert store.failures() == {"MMM": "database_refused",
                                 "ABT": "database_refused"}
+    assert re.search("quotes (MMM|ABT) failed: database_refused: ",
+                     result.err), result
 
 
 def test_an_existing_table_of_sqlite(windrow, origin, sqlite):
