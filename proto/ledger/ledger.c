@@ -75,10 +75,11 @@ static bool starts_with(const char *text, const char *prefix)
     return !strncmp(text, prefix, strlen(prefix));
 }
 
-int ledger_open(const char *url, struct ledger **ret, struct error *err)
+static int open_either(const char *url, bool to_look, struct ledger **ret,
+                       struct error *err)
 {
     if (starts_with(url, "postgresql://") || starts_with(url, "postgres://"))
-        return ledger_postgres_open(url, ret, err);
+        return ledger_postgres_open(url, to_look, ret, err);
     if (!starts_with(url, "sqlite:"))
         return error_set(err, ERR_SETTING,
                          "the database must be postgresql://... or "
@@ -89,7 +90,24 @@ int ledger_open(const char *url, struct ledger **ret, struct error *err)
     if (!*path)
         return error_set(err, ERR_SETTING,
                          "sqlite: names no file; write sqlite:FILE");
-    return ledger_sqlite_open(path, ret, err);
+    return ledger_sqlite_open(path, to_look, ret, err);
+}
+
+int ledger_open(const char *url, struct ledger **ret, struct error *err)
+{
+    return open_either(url, false, ret, err);
+}
+
+int ledger_open_to_look(const char *url, struct ledger **ret, struct error *err)
+{
+    return open_either(url, true, ret, err);
+}
+
+int ledger_not_there(struct error *err)
+{
+    return error_set(err, ERR_NOT_FOUND,
+                     "the database holds no runs yet: its first run makes the "
+                     "tables");
 }
 
 void ledger_close(struct ledger **ledger)
@@ -285,6 +303,25 @@ int64_t ledger_failures_page(const struct failure_filter *filter, int64_t given)
 {
     int64_t left = filter->limit ? filter->limit - given : FAILURES_PAGE;
     return left < FAILURES_PAGE ? left : FAILURES_PAGE;
+}
+
+int ledger_pace(struct ledger *ledger, int64_t run, size_t n, struct pace *ret,
+                struct error *err)
+{
+    CHECK(n > 0 && n <= LEDGER_PACE_MAX);
+    struct pace pace = {.n = n};
+    int rc = ledger->ops->pace(ledger, run, n, &pace, err);
+    if (rc == 0)
+        *ret = pace;
+    return rc;
+}
+
+int ledger_rows(struct ledger *ledger, const struct row_query *query,
+                ledger_on_row *each, void *context, struct error *err)
+{
+    CHECK(query->limit <= LEDGER_ROWS_MAX &&
+          query->sink->n_columns <= PIPELINE_FIELDS_MAX + 2);
+    return ledger->ops->rows(ledger, query, each, context, err);
 }
 
 int ledger_close_batch(struct ledger *ledger, const struct closing *closing,

@@ -29,6 +29,9 @@
 #define LEDGER_VERSION 3   /* 1 had no names of runs, 2 no retries */
 #define LEDGER_ID_BYTES 33 /* 32 hexadecimal digits and a NUL */
 #define LEDGER_PAGE_MAX 1024
+#define LEDGER_LOOK_MAX (5 * USEC_PER_SEC)
+#define LEDGER_PACE_MAX 240   /* parts of a run's time */
+#define LEDGER_ROWS_MAX 20000 /* of a table, looked at for one answer */
 #define LEDGER_LEASE_MAX                                                       \
     (10 * 60 * USEC_PER_SEC) /* of WINDROW_MASTER_LEASE. One that seems to     \
                                 last longer is void: the clock was set back */
@@ -133,6 +136,12 @@ struct ledger;
  */
 MUSTCHECK
 int ledger_open(const char *url, struct ledger **ret, struct error *err);
+/* The same for one that only looks: nothing is created or brought up to date
+ * (ERR_NOT_FOUND where there is no ledger), every transaction is read-only, and
+ * one that takes longer than LEDGER_LOOK_MAX ends with ERR_DATABASE_AWAY. */
+MUSTCHECK
+int ledger_open_to_look(const char *url, struct ledger **ret,
+                        struct error *err);
 void ledger_close(struct ledger **ledger);
 bool ledger_is_postgres(const struct ledger *ledger);
 /* The random id made with the tables. */
@@ -240,6 +249,33 @@ MUSTCHECK
 int ledger_worker_counts(struct ledger *ledger, int64_t run,
                          struct worker_count *ret, size_t *ret_n,
                          struct error *err);
+
+/* How many keys ended when: the time from the first to the last closing of the
+ * run in `n` equal parts (at most LEDGER_PACE_MAX). */
+struct pace {
+    usec_t began, ended; /* wall clock; 0: nothing is closed */
+    size_t n;
+    int64_t done[LEDGER_PACE_MAX], failed[LEDGER_PACE_MAX];
+};
+MUSTCHECK
+int ledger_pace(struct ledger *ledger, int64_t run, size_t n, struct pace *ret,
+                struct error *err);
+
+/*
+ * Rows of a sink's table, the newest first, its columns as texts (data NULL is
+ * SQL NULL). The newest are those with the greatest `id`, where the table has
+ * one, else those fetched last.
+ */
+struct row_query {
+    const struct sink *sink;
+    const char *key;  /* only rows of this key; NULL: of any */
+    const char *part; /* whose key has this in it, whatever its case; NULL */
+    int limit;        /* at most LEDGER_ROWS_MAX */
+};
+typedef void ledger_on_row(void *context, const struct slice *values);
+MUSTCHECK
+int ledger_rows(struct ledger *ledger, const struct row_query *query,
+                ledger_on_row *each, void *context, struct error *err);
 
 /* Executes a closing and waits for its commit. After ERR_DATABASE_AWAY it is
  * not known whether it was committed: call again with the same closing, and

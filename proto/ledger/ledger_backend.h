@@ -58,6 +58,10 @@ struct ledger_ops {
                          struct error *err);
     int (*dump)(struct ledger *ledger, const struct dump_query *query,
                 const struct dump *dump, struct error *err);
+    int (*pace)(struct ledger *ledger, int64_t run, size_t n, struct pace *ret,
+                struct error *err);
+    int (*rows)(struct ledger *ledger, const struct row_query *query,
+                ledger_on_row *each, void *context, struct error *err);
     int (*close_batch)(struct ledger *ledger, const struct closing *closing,
                        struct close_result *result, struct error *err);
 };
@@ -68,10 +72,12 @@ struct ledger {
     char id[LEDGER_ID_BYTES];
 };
 
-int ledger_postgres_open(const char *url, struct ledger **ret,
+int ledger_postgres_open(const char *url, bool to_look, struct ledger **ret,
                          struct error *err);
-int ledger_sqlite_open(const char *path, struct ledger **ret,
+int ledger_sqlite_open(const char *path, bool to_look, struct ledger **ret,
                        struct error *err);
+/* What a ledger to look at says where there is none. */
+int ledger_not_there(struct error *err);
 
 /* ledger.c: what is left of a run's fields after reading a row. */
 enum run_state ledger_run_state_parse(const char *name);

@@ -64,6 +64,10 @@ static const char settings_sql[] =
                                                                         "') "
                                                                         "END");
 
+/* After those, where nothing may be written. */
+static const char look_sql[] = "SELECT " SETTING(
+    "transaction_read_only", "'on'") ", " SETTING("statement_timeout", "'5s'");
+
 bool ledger_postgres_send_settings(PGconn *connection)
 {
     return PQsendQueryParams(connection, isolation_sql, 0, NULL, NULL, NULL,
@@ -248,12 +252,15 @@ static PGresult *last_answer(PGconn *connection)
 
 /* One statement, and its settings before it, as a transaction. What fails
  * half-way leaves the pipeline on, which pg_ready() sees. */
-static PGresult *transact(PGconn *connection, const char *sql, int n,
-                          const char *const *values, const int *lengths,
+static PGresult *transact(const struct ledger_postgres *pg, const char *sql,
+                          int n, const char *const *values, const int *lengths,
                           const int *formats)
 {
+    PGconn *connection = pg->connection;
     if (!PQenterPipelineMode(connection) ||
         !ledger_postgres_send_settings(connection) ||
+        (pg->to_look && !PQsendQueryParams(connection, look_sql, 0, NULL, NULL,
+                                           NULL, NULL, 0)) ||
         !PQsendQueryParams(connection, sql, n, NULL, values, lengths, formats,
                            0) ||
         !PQpipelineSync(connection))
@@ -275,8 +282,8 @@ int pg_query(struct ledger_postgres *pg, const char *sql,
         PQtransactionStatus(pg->connection) == PQTRANS_INTRANS
             ? PQexecParams(pg->connection, sql, args->n, NULL, args->values,
                            args->lengths, args->formats, 0)
-            : transact(pg->connection, sql, args->n, args->values,
-                       args->lengths, args->formats);
+            : transact(pg, sql, args->n, args->values, args->lengths,
+                       args->formats);
     if (!is_good(result)) {
         int rc = ledger_postgres_error(pg->connection, result, err);
         PQclear(result);
@@ -336,8 +343,8 @@ static int close_batch(struct ledger *ledger, const struct closing *closing,
         rc = ledger_close_bind(ledger->pipeline, closing, params, err);
     AUTO_RESULT *answer = NULL;
     if (rc == 0)
-        answer = transact(pg->connection, buffer_text(&sql), params->n,
-                          params->values, params->lengths, params->formats);
+        answer = transact(pg, buffer_text(&sql), params->n, params->values,
+                          params->lengths, params->formats);
     buffer_free(&sql);
     if (rc)
         return rc;
@@ -377,10 +384,12 @@ static const struct ledger_ops ops = {
     .failures = pg_failures,
     .worker_counts = pg_worker_counts,
     .dump = pg_dump,
+    .pace = pg_pace,
+    .rows = pg_rows,
     .close_batch = close_batch,
 };
 
-int ledger_postgres_open(const char *url, struct ledger **ret,
+int ledger_postgres_open(const char *url, bool to_look, struct ledger **ret,
                          struct error *err)
 {
     int rc = ledger_postgres_check_url(url, err);
@@ -390,6 +399,7 @@ int ledger_postgres_open(const char *url, struct ledger **ret,
     if (!pg)
         return ledger_no_memory(err);
     pg->base.ops = &ops;
+    pg->to_look = to_look;
     pg->url = strdup(url);
     rc = pg->url ? pg_ready(pg, err) : ledger_no_memory(err);
     if (rc == 0)

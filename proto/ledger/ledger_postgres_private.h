@@ -7,12 +7,14 @@
 #include "ledger/ledger_backend.h"
 #include "ledger/ledger_postgres.h"
 
+#define PG_MICROSECONDS(x) "(extract(epoch FROM " x ") * 1000000)::bigint"
 #define LEDGER_PIPE_BATCHES 64 /* root batches sent before one waits */
 
 struct ledger_postgres {
     struct ledger base;
     PGconn *connection;
     char *url;
+    bool to_look;
     bool in_run; /* between run_begin and run_commit: no reconnecting */
     int64_t run; /* being written */
     usec_t lease;
@@ -101,6 +103,12 @@ int pg_failures(struct ledger *ledger, int64_t run,
 int pg_worker_counts(struct ledger *ledger, int64_t run,
                      struct worker_count *ret, size_t *ret_n,
                      struct error *err);
+
+/* ledger_postgres_page.c */
+int pg_pace(struct ledger *ledger, int64_t run, size_t n, struct pace *ret,
+            struct error *err);
+int pg_rows(struct ledger *ledger, const struct row_query *query,
+            ledger_on_row *each, void *context, struct error *err);
 
 /* ledger_postgres_dump.c */
 int pg_dump(struct ledger *ledger, const struct dump_query *query,

@@ -7,7 +7,7 @@
 
 #include "ledger/ledger_postgres_private.h"
 
-#define US(x) "(extract(epoch FROM " x ") * 1000000)::bigint"
+#define US PG_MICROSECONDS
 
 /* batch, worker, attempt, delay, n_keys, keys: what read_batch() reads. */
 #define BATCH_SQL                                                              \

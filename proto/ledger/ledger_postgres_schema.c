@@ -116,7 +116,7 @@ int pg_schema_open(struct ledger_postgres *pg, struct error *err)
     bool there = false;
     int rc = exists(pg, "windrow_ledger", &there, err);
     if (rc == 0 && !there)
-        rc = create_ledger(pg, err);
+        rc = pg->to_look ? ledger_not_there(err) : create_ledger(pg, err);
     if (rc)
         return rc;
     AUTO_RESULT *result = NULL;
@@ -129,7 +129,7 @@ int pg_schema_open(struct ledger_postgres *pg, struct error *err)
                          "windrow_ledger holds %d rows instead of one",
                          PQntuples(result));
     int64_t version = pg_int(result, 0, 1);
-    rc = version == 1 || version == 2
+    rc = (version == 1 || version == 2) && !pg->to_look
              ? create_locked(pg, upgrade_sql, NULL, err)
              : ledger_check_version(version, err);
     return rc ? rc : ledger_take_id(&pg->base, PQgetvalue(result, 0, 0), err);

@@ -28,6 +28,7 @@ static enum error_code code_of(int rc)
     case SQLITE_READONLY:
     case SQLITE_CANTOPEN:
     case SQLITE_PROTOCOL:
+    case SQLITE_INTERRUPT: /* LEDGER_LOOK_MAX */
         return ERR_DATABASE_AWAY;
     case SQLITE_CONSTRAINT:
     case SQLITE_MISMATCH:
@@ -64,6 +65,7 @@ int lite_execute(struct ledger_sqlite *lite, const char *sql, struct error *err)
 int lite_prepare(struct ledger_sqlite *lite, const char *sql,
                  sqlite3_stmt **ret, struct error *err)
 {
+    lite->look_until = clock_monotonic() + LEDGER_LOOK_MAX;
     if (sqlite3_prepare_v3(lite->db, sql, -1, SQLITE_PREPARE_PERSISTENT, ret,
                            NULL) != SQLITE_OK)
         return lite_error(lite, err);
@@ -167,19 +169,42 @@ static int set_wal(struct ledger_sqlite *lite, struct error *err)
     }
 }
 
-static int open_file(struct ledger_sqlite *lite, const char *path,
-                     struct error *err)
+static int open_file(struct ledger_sqlite *lite, const char *path, int flags,
+                     int busy_ms, struct error *err)
 {
-    int flags =
-        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
-    if (sqlite3_open_v2(path, &lite->db, flags, NULL) != SQLITE_OK)
+    if (sqlite3_open_v2(path, &lite->db, flags | SQLITE_OPEN_NOMUTEX, NULL) !=
+        SQLITE_OK)
         return lite->db ? lite_error(lite, err) : ledger_no_memory(err);
     sqlite3_extended_result_codes(lite->db, 1);
-    sqlite3_busy_timeout(lite->db, LEDGER_SQLITE_BUSY_MS);
-    int rc = set_wal(lite, err);
+    sqlite3_busy_timeout(lite->db, busy_ms);
+    return 0;
+}
+
+static int open_to_write(struct ledger_sqlite *lite, const char *path,
+                         struct error *err)
+{
+    int rc = open_file(lite, path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
+                       LEDGER_SQLITE_BUSY_MS, err);
     if (rc == 0)
-        rc = lite_execute(lite, "PRAGMA synchronous = FULL", err);
-    return rc;
+        rc = set_wal(lite, err);
+    return rc ? rc : lite_execute(lite, "PRAGMA synchronous = FULL", err);
+}
+
+static int is_too_long(void *context)
+{
+    const struct ledger_sqlite *lite = context;
+    return clock_monotonic() > lite->look_until;
+}
+
+static int open_to_look(struct ledger_sqlite *lite, const char *path,
+                        struct error *err)
+{
+    const int instructions = 10000; /* some 100 µs */
+    int rc = open_file(lite, path, SQLITE_OPEN_READONLY,
+                       LEDGER_SQLITE_LOOK_BUSY_MS, err);
+    if (rc == 0)
+        sqlite3_progress_handler(lite->db, instructions, is_too_long, lite);
+    return rc ? rc : lite_execute(lite, "PRAGMA query_only = ON", err);
 }
 
 static const struct ledger_ops ops = {
@@ -202,16 +227,21 @@ static const struct ledger_ops ops = {
     .failures = lite_failures,
     .worker_counts = lite_worker_counts,
     .dump = lite_dump,
+    .pace = lite_pace,
+    .rows = lite_rows,
     .close_batch = lite_close_batch,
 };
 
-int ledger_sqlite_open(const char *path, struct ledger **ret, struct error *err)
+int ledger_sqlite_open(const char *path, bool to_look, struct ledger **ret,
+                       struct error *err)
 {
     struct ledger_sqlite *lite = calloc(1, sizeof *lite);
     if (!lite)
         return ledger_no_memory(err);
     lite->base.ops = &ops;
-    int rc = open_file(lite, path, err);
+    lite->to_look = to_look;
+    int rc = to_look ? open_to_look(lite, path, err)
+                     : open_to_write(lite, path, err);
     if (rc == 0)
         rc = lite_schema_open(lite, err);
     if (rc) {

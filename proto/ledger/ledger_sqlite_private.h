@@ -11,6 +11,7 @@
 /* How long a call waits for other processes' transactions before it fails
  * with ERR_DATABASE_AWAY. */
 #define LEDGER_SQLITE_BUSY_MS 10000
+#define LEDGER_SQLITE_LOOK_BUSY_MS 1000
 
 /* Every statement that is used more than now and then: id, text. */
 #define SQLITE_STATEMENTS(X)                                                   \
@@ -50,8 +51,10 @@ enum sqlite_statement {
 struct ledger_sqlite {
     struct ledger base;
     sqlite3 *db;
-    bool in_run; /* between run_begin and run_commit */
-    int64_t run; /* being written */
+    bool to_look;
+    usec_t look_until; /* when the statement prepared last must have ended */
+    bool in_run;       /* between run_begin and run_commit */
+    int64_t run;       /* being written */
     usec_t lease;
     sqlite3_stmt *statements[ST_COUNT];
     sqlite3_stmt *sinks[PIPELINE_WORKERS_MAX];
@@ -140,6 +143,12 @@ int lite_failures(struct ledger *ledger, int64_t run,
 int lite_worker_counts(struct ledger *ledger, int64_t run,
                        struct worker_count *ret, size_t *ret_n,
                        struct error *err);
+
+/* ledger_sqlite_page.c */
+int lite_pace(struct ledger *ledger, int64_t run, size_t n, struct pace *ret,
+              struct error *err);
+int lite_rows(struct ledger *ledger, const struct row_query *query,
+              ledger_on_row *each, void *context, struct error *err);
 
 /* ledger_sqlite_dump.c */
 int lite_dump(struct ledger *ledger, const struct dump_query *query,

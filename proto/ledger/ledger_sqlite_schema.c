@@ -153,12 +153,13 @@ int lite_schema_open(struct ledger_sqlite *lite, struct error *err)
     bool there = false;
     int rc = exists(lite, "windrow_ledger", &there, err);
     if (rc == 0 && !there)
-        rc = create_ledger(lite, err);
+        rc = lite->to_look ? ledger_not_there(err) : create_ledger(lite, err);
     if (rc == 0)
         rc = read_ledger(lite, id, &version, err);
     if (rc == 0)
-        rc = version == 1 || version == 2 ? upgrade(lite, err)
-                                          : ledger_check_version(version, err);
+        rc = (version == 1 || version == 2) && !lite->to_look
+                 ? upgrade(lite, err)
+                 : ledger_check_version(version, err);
     return rc ? rc : ledger_take_id(&lite->base, id, err);
 }
 
