@@ -16,9 +16,9 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/confine.h"
 #include "base/log.h"
 #include "base/process.h"
-#include "confine.h"
 #include "loop/health.h"
 #include "node.h"
 #include "note.h"

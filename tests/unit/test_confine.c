@@ -40,8 +40,8 @@
 
 #include <cmocka.h>
 
+#include "base/confine.h"
 #include "base/process.h"
-#include "confine.h"
 
 static char root[] = "/tmp/windrow-confine-XXXXXX";
 static char inside[64], outside[64]; /* folders: of the store, and another */

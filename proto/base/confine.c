@@ -7,7 +7,7 @@
  * with an error instead of a signal, so that a library which tries goes on,
  * and a node's end by SIGSYS is never blamed on a key.
  */
-#include "confine.h"
+#include "base/confine.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,6 @@
 /*
- * confine.h: a node gives up what it does not need, so that whoever takes it
- * over by what it downloads can do little with it.
+ * confine.h: a process gives up what it does not need, so that whoever takes it
+ * over by what it is sent can do little with it.
  *
  * After confine() this process and its threads can't (they get EPERM or
  * EACCES, and live on):
@@ -19,8 +19,8 @@
  * (seccomp(2)) for the rest. Where nothing may be written the filter refuses
  * every opening for writing as well, so that it holds without Landlock.
  */
-#ifndef NODE_CONFINE_H
-#define NODE_CONFINE_H
+#ifndef BASE_CONFINE_H
+#define BASE_CONFINE_H
 
 #include <limits.h>
 #include <stdbool.h>
