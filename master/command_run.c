@@ -19,6 +19,7 @@
 #include "cluster.h"
 #include "commands.h"
 #include "cores.h"
+#include "dashboard_process.h"
 #include "every.h"
 #include "run.h"
 
@@ -55,7 +56,7 @@ static int read_times(struct run *run)
                              &run->database_wait, &err) ||
         listen_read(run->context.options, settings, &run->listen, &err))
         return context_complain(&run->context, &err);
-    return 0;
+    return dashboard_process_check(&run->context);
 }
 
 /* A summary that can't be written is better told before the run. */
@@ -153,31 +154,19 @@ static int work(struct run *run)
 
 void run_free(struct run *run)
 {
+    dashboard_process_end(&run->dashboard);
     progress_free(&run->progress);
     free(run->result.nodes);
     ledger_close(&run->failures);
     context_free(&run->context);
 }
 
-static int set_log(struct run *run)
-{
-    const struct options *options = run->context.options;
-    const char *level =
-        settings_get(run->context.settings, "WINDROW_LOG_LEVEL");
-    int least = level ? log_level_parse(level) : -1;
-    struct error err = ERROR_NONE;
-    log_configure(least < 0 ? LOG_LEVEL_INFO : (enum log_level)least,
-                  options->log_format);
-    if (!options->log_file || !log_to_file(options->log_file, &err))
-        return 0;
-    err.code = ERR_USAGE; /* a file that was named */
-    return context_complain(&run->context, &err);
-}
-
 static int go(struct run *run)
 {
     run->started = clock_monotonic();
     CRASH_POINT("master_before_work");
+    if (!run->ended)
+        dashboard_process_start(&run->context, &run->dashboard);
     int status = run->ended ? 0 : work(run);
     return status ? status : run_finish(run);
 }
@@ -218,7 +207,8 @@ int run_init(struct run *run, const struct options *options)
     if (status)
         return status;
     name_owner(run);
-    if (!(status = set_log(run)) && !(status = read_times(run)) &&
+    if (!(status = context_set_log(&run->context)) &&
+        !(status = read_times(run)) &&
         !(status = context_find_pipeline(&run->context)))
         status = check_summary(run);
     return status;
@@ -254,7 +244,7 @@ static int run_in_ledger(const struct options *options, bool retry)
     int status = context_settings(&run.context, options, NULL);
     if (!status) {
         name_owner(&run);
-        status = set_log(&run);
+        status = context_set_log(&run.context);
     }
     if (!status)
         status = read_times(&run);

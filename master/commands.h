@@ -10,6 +10,7 @@ int command_resume(const struct options *options);
 int command_retry(const struct options *options);
 int command_show(const struct options *options);
 int command_scale(const struct options *options);
+int command_dashboard(const struct options *options);
 int command_check(const struct options *options);
 int command_schema(const struct options *options);
 int command_runs(const struct options *options);

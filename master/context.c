@@ -188,6 +188,26 @@ static int check_database(const struct context *context, struct error *err)
                      url);
 }
 
+int context_check_database(const struct context *context)
+{
+    struct error err = ERROR_NONE;
+    return check_database(context, &err) ? context_complain(context, &err) : 0;
+}
+
+int context_set_log(const struct context *context)
+{
+    const struct options *options = context->options;
+    const char *level = settings_get(context->settings, "WINDROW_LOG_LEVEL");
+    int least = level ? log_level_parse(level) : -1;
+    struct error err = ERROR_NONE;
+    log_configure(least < 0 ? LOG_LEVEL_INFO : (enum log_level)least,
+                  options->log_format);
+    if (!options->log_file || !log_to_file(options->log_file, &err))
+        return 0;
+    err.code = ERR_USAGE; /* a file that was named */
+    return context_complain(context, &err);
+}
+
 int context_open_ledger(struct context *context)
 {
     struct error err = ERROR_NONE;

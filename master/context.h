@@ -49,6 +49,12 @@ int context_check_pipeline(struct context *context,
 /* Checks pipeline_text; complaints go to standard error. */
 MUSTCHECK
 int context_load_pipeline(struct context *context);
+/* Whether the database of database_url is there, as far as a file tells. */
+MUSTCHECK
+int context_check_database(const struct context *context);
+/* As WINDROW_LOG_LEVEL, --log-format and --log-file say. */
+MUSTCHECK
+int context_set_log(const struct context *context);
 MUSTCHECK
 int context_open_ledger(struct context *context);
 

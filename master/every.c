@@ -21,6 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "dashboard_process.h"
 #include "run.h"
 #include "schedule.h"
 #include "tick_wait.h"
@@ -43,6 +44,7 @@ struct every {
     int64_t due;
     int64_t n_runs;
     int exit_status;
+    pid_t dashboard; /* its process, for all runs; 0: none */
 };
 
 /* ---- the schedule ---- */
@@ -231,6 +233,8 @@ static int first_look(struct every *every)
     }
     if (!status && every->options->dry_run)
         status = run_try(&run);
+    else if (!status)
+        dashboard_process_start(&run.context, &every->dashboard);
     run_free(&run);
     return status;
 }
@@ -252,6 +256,7 @@ static int run_tick(struct every *every)
     struct options options = *every->options;
     char name[RUN_NAME_BYTES_MAX + 1], utc[UTC_TEXT_BYTES];
     struct run run;
+    options.dashboard = NULL; /* it is there already */
     if (options.name) {
         format_utc(every->due, utc);
         snprintf(name, sizeof name, "%s %s", options.name, utc);
@@ -352,6 +357,7 @@ int every_run(const struct options *options)
         status = first_look(&every);
     if (!status)
         status = options->dry_run ? print_ticks(&every) : keep_schedule(&every);
+    dashboard_process_end(&every.dashboard);
     free(every.environment);
     free(every.health_file);
     buffer_free(&every.pipeline_text);

@@ -37,6 +37,13 @@ static const struct command commands[] = {
      "that are too many hand back what they hold and end. Without --run it is\n"
      "the newest run that goes on.\n",
      command_scale},
+    {"dashboard", "[ADDRESS:PORT]",
+     "Show runs in a web page, and their metrics",
+     "The page is at http://127.0.0.1:8765/ unless ADDRESS:PORT is given. It\n"
+     "shows the runs in the database, and those that go on on this machine as\n"
+     "they go. Elsewhere than on loopback it needs WINDROW_DASHBOARD_TOKEN.\n"
+     "/metrics is for Prometheus, /healthz and /readyz for probes.\n",
+     command_dashboard},
     {"check", "[PIPELINE]...", "Check pipeline files and do nothing else",
      "Complaints are FILE:LINE:COLUMN: what is wrong; exit status 2. With\n"
      "--format json they are a list of objects, for editors.\n",

@@ -15,6 +15,7 @@ enum option_id {
     OPTION_FIRST = 1000, /* behind all letters */
     OPTION_AFTER,
     OPTION_BATCH,
+    OPTION_DASHBOARD,
     OPTION_DAYS,
     OPTION_DRY_RUN,
     OPTION_ENV,
@@ -41,6 +42,7 @@ enum option_id {
     OPTION_NAME,
     OPTION_NODE,
     OPTION_NO_PAGER,
+    OPTION_PARENT,
     OPTION_PROGRESS,
     OPTION_REASON,
     OPTION_RUN,
@@ -58,7 +60,7 @@ enum option_id {
 static const struct {
     const char *name;
     enum option_id id;
-    const char *argument; /* NULL: none */
+    const char *argument; /* NULL: none; in brackets: may be left out */
     const char *commands; /* " run resume retry " */
     const char *help;
 } table[] = {
@@ -66,6 +68,9 @@ static const struct {
      "only failures behind number N: the next page"},
     {"batch", OPTION_BATCH, "N", " run resume retry ",
      "keys in a batch, 1 to 512 (default: by keys and nodes)"},
+    {"dashboard", OPTION_DASHBOARD, "[=ADDRESS:PORT]", " run resume retry ",
+     "show the run in a web page while it goes on (default:\n"
+     "                        127.0.0.1:8765)"},
     {"days", OPTION_DAYS, "DAYS", " run ",
      "of --every: on these days only, like mon-fri"},
     {"dry-run", OPTION_DRY_RUN, NULL, " run ",
@@ -73,7 +78,8 @@ static const struct {
      "                        tables that are missing; start nothing;\n"
      "                        with --every: say when the next runs are due"},
     {"env", OPTION_ENV, "FILE",
-     " run resume retry runs failures check scale prices export show ",
+     " run resume retry runs failures check scale prices export show "
+     "dashboard ",
      "settings, below the environment; may be repeated\n"
      "                        (default: .env beside the pipeline)"},
     {"every", OPTION_EVERY, "TIME", " run ",
@@ -115,8 +121,8 @@ static const struct {
     {"log-file", OPTION_LOG_FILE, "FILE", " run resume retry ",
      "log there instead, the local nodes too; SIGHUP: open it\n"
      "                        anew"},
-    {"log-format", OPTION_LOG_FORMAT, "text|json", " run resume retry ",
-     "of the lines on standard error"},
+    {"log-format", OPTION_LOG_FORMAT, "text|json",
+     " run resume retry dashboard ", "of the lines on standard error"},
     {"log-level", OPTION_LOG_LEVEL, "debug|info|warn|error",
      " run resume retry ", "the least that is logged (default info)"},
     {"missed", OPTION_MISSED, "skip|catch-up", " run ",
@@ -129,6 +135,8 @@ static const struct {
     {"no-pager", OPTION_NO_PAGER, NULL, " runs failures prices export show ",
      "print on the terminal as elsewhere, not through PAGER"},
     {"node", OPTION_NODE, "NAME", " keygen ", "make the key of one more node"},
+    {"parent", OPTION_PARENT, "PID", " dashboard ",
+     "end when this process, the parent, ends"},
     {"progress", OPTION_PROGRESS, "auto|bar|plain|json|none",
      " run resume retry ", "auto: a bar on a terminal, else lines"},
     {"reason", OPTION_REASON, "REASON", " failures ",
@@ -141,7 +149,7 @@ static const struct {
     {"since", OPTION_SINCE, "TIME", " prices ",
      "rows fetched since then: 2h, 3d, 2026-11-22T18:00"},
     {"store", OPTION_STORE, "URL",
-     " run resume retry runs failures scale prices export show ",
+     " run resume retry runs failures scale prices export show dashboard ",
      "postgresql://… or sqlite:FILE, as DATABASE_URL"},
     {"summary", OPTION_SUMMARY, "FILE", " run resume retry ",
      "write the summary there too, as JSON"},
@@ -175,8 +183,9 @@ static void print_help(const struct command *command)
         if (!belongs(i, command))
             continue;
         char left[48];
+        bool optional = table[i].argument && table[i].argument[0] == '[';
         snprintf(left, sizeof left, "--%s%s%s", table[i].name,
-                 table[i].argument ? " " : "",
+                 table[i].argument && !optional ? " " : "",
                  table[i].argument ? table[i].argument : "");
         if (strlen(left) > 20)
             printf("  %s\n%24s%s\n", left, "", table[i].help);
@@ -259,6 +268,11 @@ static const char *take_number(struct options *options, int id,
         if (!parse_integer(value, 1, INT64_MAX, &options->runs))
             return "a number from 1 up";
         return NULL;
+    case OPTION_PARENT:
+        if (!parse_integer(value, 1, INT32_MAX, &number))
+            return "a process";
+        options->parent = (pid_t)number;
+        return NULL;
     default:
         return take_scale(options, value);
     }
@@ -319,6 +333,9 @@ static bool take_network(struct options *options, int id, const char *value)
     switch (id) {
     case OPTION_IF_MISSING:
         options->if_missing = true;
+        return true;
+    case OPTION_DASHBOARD:
+        options->dashboard = value ? value : "";
         return true;
     case OPTION_INSECURE:
         options->insecure = true;
@@ -409,6 +426,7 @@ static const char *take(struct options *options, int id, const char *value)
     case OPTION_AFTER:
     case OPTION_BATCH:
     case OPTION_LIMIT:
+    case OPTION_PARENT:
     case OPTION_RUNS:
     case OPTION_SCALE:
         return take_number(options, id, value);
@@ -489,6 +507,13 @@ static bool bad_option(const struct command *command,
     return bad_usage(command, ret_status, what, "");
 }
 
+static int argument_of(const char *argument)
+{
+    if (!argument)
+        return no_argument;
+    return argument[0] == '[' ? optional_argument : required_argument;
+}
+
 static bool take_all(const struct command *command, int argc, char **argv,
                      struct options *options, int *ret_status)
 {
@@ -496,10 +521,9 @@ static bool take_all(const struct command *command, int argc, char **argv,
     size_t n = 0;
     for (size_t i = 0; i < N_OPTIONS; i++)
         if (belongs(i, command))
-            known[n++] = (struct option){table[i].name,
-                                         table[i].argument ? required_argument
-                                                           : no_argument,
-                                         NULL, (int)table[i].id};
+            known[n++] =
+                (struct option){table[i].name, argument_of(table[i].argument),
+                                NULL, (int)table[i].id};
     int id, place = 0;
     optind = 0; /* begin anew */
     opterr = 0; /* bad_option() says it */

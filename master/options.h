@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/log.h"
 
@@ -69,7 +70,9 @@ struct options {
     const char *listen;     /* NULL: none given, as for the next two */
     const char *task_ports; /* FIRST-LAST */
     const char *keys;
-    const char *node; /* keygen: the node whose key is made */
+    const char *node;      /* keygen: the node whose key is made */
+    const char *dashboard; /* --dashboard's place, "": none named; NULL: no */
+    pid_t parent;          /* --parent: end when it ends; 0: none */
     bool insecure;
     bool if_missing;
     const char *every;     /* NULL: one run, now; the next five are of it */

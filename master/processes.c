@@ -8,7 +8,6 @@
 #include <limits.h>
 #include <sched.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +17,7 @@
 #include "base/clock.h"
 #include "cores.h"
 #include "log_pipe.h"
+#include "start_program.h"
 #include "wire/message.h"
 
 #define BACKOFF_MIN (100 * USEC_PER_MSEC)
@@ -80,38 +80,6 @@ static void pin_for(const struct process *process)
     sched_setaffinity(0, sizeof one, &one);
 }
 
-static int spawn_program(struct processes *processes, char *const *arguments,
-                         pid_t *ret_pid)
-{
-    posix_spawnattr_t attributes;
-    posix_spawn_file_actions_t actions;
-    sigset_t none, all;
-    sigemptyset(&none);
-    sigfillset(&all);
-    if (posix_spawnattr_init(&attributes))
-        return ENOMEM;
-    if (posix_spawn_file_actions_init(&actions)) {
-        posix_spawnattr_destroy(&attributes);
-        return ENOMEM;
-    }
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK |
-                                              POSIX_SPAWN_SETSIGDEF |
-                                              POSIX_SPAWN_SETPGROUP);
-    posix_spawnattr_setpgroup(&attributes, 0); /* Ctrl-C is the master's */
-    posix_spawnattr_setsigmask(&attributes, &none);
-    posix_spawnattr_setsigdefault(&attributes, &all);
-    posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", 0, 0);
-    if (processes->log)
-        posix_spawn_file_actions_adddup2(&actions, log_pipe_end(processes->log),
-                                         STDERR_FILENO);
-    posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
-    int status = posix_spawn(ret_pid, processes->program, &actions, &attributes,
-                             arguments, environ);
-    posix_spawn_file_actions_destroy(&actions);
-    posix_spawnattr_destroy(&attributes);
-    return status;
-}
-
 static int start(struct process *process, struct error *err)
 {
     struct processes *processes = process->owner;
@@ -140,8 +108,9 @@ static int start(struct process *process, struct error *err)
         arguments[n++] = options->env_files[i];
     }
     pin_for(process);
-    int status = spawn_program(processes, (char *const *)(uintptr_t)arguments,
-                               &process->pid);
+    int status = start_program(
+        processes->program, (char *const *)(uintptr_t)arguments,
+        processes->log ? log_pipe_end(processes->log) : -1, &process->pid);
     sched_setaffinity(0, sizeof processes->mask, &processes->mask);
     if (status) {
         process->pid = 0;

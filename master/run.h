@@ -35,6 +35,7 @@ struct run {
     char owner[RUN_OWNER_BYTES];
     struct run_row before; /* the counts at this master's start */
     struct progress *progress;
+    pid_t dashboard; /* its process; 0: none */
     usec_t started;
     struct cluster_result result;
 };

@@ -54,6 +54,9 @@ enum setting_type { SETTING_TEXT, SETTING_DURATION, SETTING_BYTES };
     X("WINDROW_CONTACT", SETTING_TEXT, NULL, NULL, NULL, false,                \
       "how a site's operators reach you (a mail address or URL); part of the " \
       "User-Agent where a pipeline says so")                                   \
+    X("WINDROW_DASHBOARD_TOKEN", SETTING_TEXT, NULL, NULL, NULL, true,         \
+      "what a browser must know to see the dashboard (16 to 256 letters, "     \
+      "digits and -._~+/=); elsewhere than on loopback it must be set")        \
     X("WINDROW_DATABASE_WAIT", SETTING_DURATION, "10m", "1s", "7d", false,     \
       "how long an unreachable database is waited for before the run ends "    \
       "(resumable)")                                                           \

@@ -27,6 +27,7 @@ PAGES = [SOURCE / "README.md", SOURCE / "CONTRIBUTING.md",
          SOURCE / "CHANGELOG.md", *sorted((SOURCE / "docs").rglob("*.md"))]
 MANUALS = {"windrow.1": ("windrow", [
                "check",
+               "dashboard",
                "export",
                "failures",
                "healthy",
