@@ -150,6 +150,7 @@ function notice(run, row, live) {
   else if (live?.gone && row?.state === "open") text = `The master of run ${run} is gone. Its lease runs out within seconds; then: windrow resume ${run}`;
   else if (live?.silent && row?.state === "open") text = `The master of run ${run} has said nothing for ${span(live.heard)}.`;
   else if (live?.status.waiting && goesOn(live)) text = "A node waits for the database; nothing is lost meanwhile.";
+  else if (row?.state === "open" && !row.running && !live) text = `Run ${run} is open, and no master works on it; go on with: windrow resume ${run}`;
   else if (row?.running && !live) text = `Run ${run} goes on elsewhere: ${row.owner}. Here is what the ledger says.`;
   setText($("notice"), text);
   $("notice").hidden = !text;

@@ -4,7 +4,7 @@ import { $, ask, count, empty, make, replace, table } from "./dom.js";
 import { chart } from "./charts.js";
 
 const SHOWN = 100;
-let tables = [];
+let tables = null; // not known yet
 let chosen = null; // the key of the chart
 let asked = 0; // the newest question: an answer to an older one is late
 
@@ -32,7 +32,7 @@ function cellOf(column, value) {
   return column.number ? make("span", { title: value }, shownNumber(value)) : value;
 }
 
-const nameOf = () => $("table").value || tables[0]?.table;
+const nameOf = () => $("table").value || tables?.[0]?.table;
 
 export async function showRows() {
   const name = nameOf();
@@ -105,7 +105,7 @@ export async function showTables() {
     $("table").replaceChildren(...tables.map(({ table: name }) => make("option", { value: name }, name)));
     if (tables.some(({ table: name }) => name === before)) $("table").value = before;
     $("table").hidden = $("table-label").hidden = tables.length < 2;
-    if (!tables.length) replace($("rows"), empty("No store has filled a table yet."));
+    if (!tables.length) replace($("rows"), empty("No store of the last runs is known: there is none, or their pipelines can't be read here."));
     else await showRows();
   } catch (error) {
     replace($("rows"), empty(error.message));
