@@ -2,10 +2,14 @@
 #include "output.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <locale.h>
 #include <signal.h>
+#include <spawn.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define PAGER_PATH_BYTES 4096
@@ -27,18 +31,45 @@ static bool has_less(void)
     return false;
 }
 
+/* PAGER may have arguments, and so is the shell's. 0: it could not be started.
+ */
+static pid_t start_pager(const char *pager, int input)
+{
+    const char *arguments[] = {"sh", "-c", pager, NULL};
+    posix_spawn_file_actions_t actions;
+    pid_t pid = 0;
+    if (posix_spawn_file_actions_init(&actions))
+        return 0;
+    if (posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO) ||
+        posix_spawn(&pid, "/bin/sh", &actions, NULL,
+                    (char *const *)(uintptr_t)arguments, environ))
+        pid = 0;
+    posix_spawn_file_actions_destroy(&actions);
+    return pid;
+}
+
 /* F: end at once where all fits; R: colours; X: leave the text there. */
-static FILE *open_pager(void)
+static void open_pager(struct output *output)
 {
     const char *pager = getenv("PAGER");
+    int ends[2];
     if (!pager)
         pager = has_less() ? "less" : "";
-    if (!*pager || !strcmp(pager, "cat") || setenv("LESS", "FRX", 0))
-        return NULL;
-    FILE *file = popen(pager, "we");
-    if (file) /* Ctrl-C is the pager's, which then goes on */
-        signal(SIGINT, SIG_IGN);
-    return file;
+    if (!*pager || !strcmp(pager, "cat") || setenv("LESS", "FRX", 0) ||
+        pipe2(ends, O_CLOEXEC))
+        return;
+    FILE *file = fdopen(ends[1], "w");
+    if (file)
+        output->pager = start_pager(pager, ends[0]);
+    close(ends[0]);
+    if (output->pager) {
+        output->file = file;
+        signal(SIGINT, SIG_IGN); /* Ctrl-C is the pager's, which goes on */
+    } else if (file) {
+        fclose(file);
+    } else {
+        close(ends[1]);
+    }
 }
 
 void output_begin(const struct options *options, struct output *ret)
@@ -50,11 +81,8 @@ void output_begin(const struct options *options, struct output *ret)
     ret->colours = able && !(no_color && *no_color);
     setlocale(LC_CTYPE, "C.UTF-8"); /* for the width of characters */
     signal(SIGPIPE, SIG_DFL);
-    FILE *pager = able && !options->no_pager ? open_pager() : NULL;
-    if (pager) {
-        ret->file = pager;
-        ret->paged = true;
-    }
+    if (able && !options->no_pager)
+        open_pager(ret);
 }
 
 const char *output_on(const struct output *output, enum output_style style)
@@ -96,8 +124,9 @@ int output_end(struct output *output, int status)
     errno = 0;
     if (fflush(output->file) == EOF || ferror(output->file))
         why = errno ? strerror(errno) : "not all could be written";
-    if (output->paged) {
-        pclose(output->file);
+    if (output->pager) {
+        fclose(output->file);
+        waitpid(output->pager, NULL, 0);
         signal(SIGINT, SIG_DFL);
     }
     if (!why)

@@ -11,6 +11,7 @@
 
 #include <jansson.h>
 #include <stdio.h>
+#include <sys/types.h>
 
 #include "base/slice.h"
 #include "options.h"
@@ -26,7 +27,7 @@ enum output_style {
 struct output {
     FILE *file;
     bool colours;
-    bool paged;  /* file is the pager's input */
+    pid_t pager; /* whose input `file` is; 0: there is none */
     bool failed; /* memory ran out; what the file says of itself comes on top */
 };
 
