@@ -140,8 +140,8 @@ static int read_rows(struct ledger_postgres *pg, const struct dump_query *query,
         if (status != PGRES_SINGLE_TUPLE && status != PGRES_TUPLES_OK)
             rc = bad_result(pg, result, err);
         else if (PQnfields(result) > DUMP_COLUMNS_MAX)
-            rc = error_set(err, ERR_LIMIT, "%s has more than %d columns",
-                           query->table, DUMP_COLUMNS_MAX);
+            rc = error_set(err, ERR_LIMIT, "it has more than %d columns",
+                           DUMP_COLUMNS_MAX);
         else if (!begun)
             go_on = give_columns(result, query->sink, dump);
         begun = true;

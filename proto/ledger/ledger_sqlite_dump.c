@@ -70,8 +70,8 @@ static int give_rows(struct ledger_sqlite *lite, sqlite3_stmt *row,
     int n =
         query->sink ? (int)query->sink->n_columns : sqlite3_column_count(row);
     if (n > DUMP_COLUMNS_MAX)
-        return error_set(err, ERR_LIMIT, "%s has more than %d columns",
-                         query->table, DUMP_COLUMNS_MAX);
+        return error_set(err, ERR_LIMIT, "it has more than %d columns",
+                         DUMP_COLUMNS_MAX);
     for (int i = 0; i < n; i++) {
         names[i] = sqlite3_column_name(row, i);
         kinds[i] = ledger_dump_kind(query->sink, (size_t)i);

@@ -161,6 +161,24 @@ def test_prices_bad_usage(windrow, run_of, arguments, said):
     assert result.status == 2 and said in result.err and not result.out
 
 
+def test_limits(windrow, run_of):
+    """1,000 keys, and 128 columns, are taken; one more is not."""
+    store = run_of.store
+    run_of("AAPL")
+    keys = ["AAPL"] * 1000
+    assert windrow("prices", *keys, store=store).status == 0
+    result = windrow("prices", "AAPL", *keys, store=store)
+    assert result.status == 2
+    assert result.err == "windrow prices: at most 1000 keys at once, not 1001\n"
+    for n, status in (128, 0), (129, 4):
+        columns = ", ".join(f"c{i} integer" for i in range(n))
+        store.query(f"CREATE TABLE wide{n} ({columns})")
+        store.query(f"INSERT INTO wide{n} (c0) VALUES (1)")
+        result = windrow("export", "--table", f"wide{n}", store=store)
+        assert result.status == status, result
+    assert "table wide129: it has more than 128 columns" in result.err
+
+
 # export
 
 def test_export_of_a_run(windrow, run_of):
