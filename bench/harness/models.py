@@ -40,7 +40,7 @@ workers:
       columns:
         symbol: key
         volatility: close_volatility
-        sma50: close_sma50
+        ema20: close_ema20
         median: close_p50
 """
 
@@ -65,12 +65,15 @@ def pipeline(folder, url, keys, instances):
     return path
 
 
-def windrow_at(bench, path, count, nodes, origin, cores=None):
+BATCH = 64  # so that nodes that compute end at the same time
+
+
+def windrow_at(bench, path, count, nodes, origin):
     """One run of the pipeline at `path` by so many nodes."""
     figures = windrow.measure(
         bench.folder, path, windrow.fresh_sqlite(bench.shared_memory()), count,
-        nodes=nodes, cores=cores or bench.cores.every,
-        servers={"origin": origin})
+        nodes=nodes, cores=bench.cores.every, servers={"origin": origin},
+        arguments=("--batch", BATCH))
     return with_cores(figures, count)
 
 
@@ -79,13 +82,13 @@ NEEDS = {"one_by_one.py": "requests", "threads.py": "requests",
          "loops.py": "aiohttp"}
 
 
-def python(bench, program, *arguments, count, cores=None, servers=None):
+def python(bench, program, *arguments, count):
     """One run of a program of models/ in Python, with `count` answers."""
     if module := NEEDS.get(program):
         tools.need_module(PYTHON, module, f"python3-{module}")
     return with_cores(windrow.of_outcome(processes.run(
         [PYTHON, MODELS / program, *arguments], bench.folder,
-        cores=cores or bench.cores.every, servers=servers), count), count)
+        cores=bench.cores.every), count), count)
 
 
 def in_c(bench, *arguments, count):

@@ -27,13 +27,13 @@ static const struct figure {
 } figures[] = {
     {"volatility", {INDICATOR_VOLATILITY, 0}},
     {"drawdown", {INDICATOR_DRAWDOWN, 0}},
-    {"change", {INDICATOR_CHANGE, 0}},
-    {"sma50", {INDICATOR_SMA, 50}},
     {"ema20", {INDICATOR_EMA, 20}},
     {"p5", {INDICATOR_PERCENTILE, 5}},
+    {"p10", {INDICATOR_PERCENTILE, 10}},
     {"p25", {INDICATOR_PERCENTILE, 25}},
     {"p50", {INDICATOR_PERCENTILE, 50}},
     {"p75", {INDICATOR_PERCENTILE, 75}},
+    {"p90", {INDICATOR_PERCENTILE, 90}},
     {"p95", {INDICATOR_PERCENTILE, 95}},
 };
 

@@ -48,15 +48,9 @@ def percentile(x, p):
 FIGURES = {
     "volatility": (volatility, "volatility"),
     "drawdown": (drawdown, "drawdown"),
-    "change": (lambda x: x[-1] / x[0] - 1, "change"),
-    "sma50": (lambda x: mean(x[-50:]), "{sma: 50}"),
     "ema20": (lambda x: ema(x, 20), "{ema: 20}"),
-    "p5": (lambda x: percentile(x, 5), "{percentile: 5}"),
-    "p25": (lambda x: percentile(x, 25), "{percentile: 25}"),
-    "p50": (lambda x: percentile(x, 50), "{percentile: 50}"),
-    "p75": (lambda x: percentile(x, 75), "{percentile: 75}"),
-    "p95": (lambda x: percentile(x, 95), "{percentile: 95}"),
-}
+} | {f"p{p}": (lambda x, p=p: percentile(x, p), f"{{percentile: {p}}}")
+     for p in (5, 10, 25, 50, 75, 90, 95)}
 
 
 def figures(body):

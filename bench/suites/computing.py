@@ -5,7 +5,7 @@ ORDER = 21
 TITLE = "Computing: figures over two years of days"
 ABOUT = """\
 An answer of 56 KB has six arrays of 502 numbers. Over each, ten figures are
-computed: volatility, drawdown, moving averages, percentiles. First the same
+computed: volatility, drawdown, a moving average, percentiles. First the same
 answer again and again, out of memory, so nothing waits; then Windrow, which
 fetches each answer from the bundled origin, computes all 60 figures and
 stores three. All cores are everybody's: the origin takes its part of them
@@ -51,7 +51,7 @@ def in_memory(bench):
 def by_nodes(bench):
     """Windrow: fetching, computing, storing."""
     origin = bench.origin("--count", 1_000_000, "--no-user-agent-check")
-    count = bench.count(500, 6_000)
+    count = bench.count(500, 12_000)
     keys = servers.write_keys(bench.folder / "keys.txt", count)
     path = models.pipeline(bench.folder, origin.url, keys, 16)
     rounds = bench.in_turn("nodes", {

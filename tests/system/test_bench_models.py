@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from harness import BUILD, SOURCE
+from harness import BUILD, PATIENCE, SOURCE
 
 MODELS = SOURCE / "bench/models"
 PYTHON = "/usr/bin/python3"
@@ -16,7 +16,8 @@ TWO_YEARS = "?range=2y&interval=1d"
 
 def said_by(*command, status=0, **options):
     done = subprocess.run([str(word) for word in command], text=True,
-                          capture_output=True, timeout=100, check=False,
+                          capture_output=True, check=False,
+                          timeout=100 * PATIENCE,
                           **options)
     assert done.returncode == status, done.stderr
     return done.stdout or done.stderr
@@ -87,9 +88,9 @@ def test_the_figures_are_the_same_everywhere(origin, tmp_path):
     said_by(BUILD / "windrow", "run", tmp_path / "figures.yaml", "--store",
             f"sqlite:{tmp_path}/windrow.db")
     row = said_by("sqlite3", tmp_path / "windrow.db",
-                  "SELECT volatility, sma50, median FROM figures").split("|")
+                  "SELECT volatility, ema20, median FROM figures").split("|")
     assert [float(figure) for figure in row] == [
-        in_c[name] for name in ("close_volatility", "close_sma50",
+        in_c[name] for name in ("close_volatility", "close_ema20",
                                 "close_p50")]
 
 
