@@ -114,9 +114,8 @@ int ledger_random_id(char ret[LEDGER_ID_BYTES], struct error *err);
 
 /* $1 or ?1 are the keys, a JSON array; 2 and 3 the times. */
 struct dump_dialect {
-    bool distinct_on;    /* else the newest row is by max() and GROUP BY */
-    const char *collate; /* behind the key, where it is sorted */
-    const char *in_keys; /* behind the key */
+    const char *collate;       /* behind the key, where it is sorted */
+    const char *in_keys;       /* behind the key */
     const char *since, *until; /* behind the time */
 };
 void ledger_dump_sql(const struct dump_query *query,

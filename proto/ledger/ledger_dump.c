@@ -31,28 +31,14 @@ static void append_key(const struct sink *sink,
     buffer_append_text(sql, dialect->collate);
 }
 
-static void append_columns(const struct dump_query *query,
-                           const struct dump_dialect *dialect,
-                           struct buffer *sql)
+static void append_columns(const struct dump_query *query, struct buffer *sql)
 {
     buffer_append_text(sql, "SELECT ");
-    if (query->latest && dialect->distinct_on) {
-        buffer_append_text(sql, "DISTINCT ON (");
-        append_key(query->sink, dialect, sql);
-        buffer_append_text(sql, ") ");
-    }
     if (!query->sink)
         buffer_append_char(sql, '*');
     for (size_t i = 0; query->sink && i < query->sink->n_columns; i++) {
         buffer_append_text(sql, i ? ", " : "");
         ledger_quote_name(slice_of(query->sink->columns[i].name), sql);
-    }
-    if (query->latest && !dialect->distinct_on) {
-        /* https://www.sqlite.org/lang_select.html#bareagg: the other columns
-         * are those of the row that has the greatest. */
-        buffer_append_text(sql, ", max(");
-        append_column(query->sink, COLUMN_FETCHED_AT, sql);
-        buffer_append_char(sql, ')');
     }
 }
 
@@ -76,17 +62,23 @@ static void append_where(const struct dump_query *query,
     }
 }
 
+/* The newest of a key may be several: an answer can give several rows. */
 void ledger_dump_sql(const struct dump_query *query,
                      const struct dump_dialect *dialect, struct buffer *sql)
 {
-    append_columns(query, dialect, sql);
+    append_columns(query, sql);
     buffer_append_text(sql, " FROM ");
+    if (query->latest) {
+        buffer_append_text(sql, "(SELECT *, rank() OVER (PARTITION BY ");
+        append_column(query->sink, COLUMN_KEY, sql);
+        buffer_append_text(sql, " ORDER BY ");
+        append_column(query->sink, COLUMN_FETCHED_AT, sql);
+        buffer_append_text(sql, " DESC) AS windrow_rank FROM ");
+    }
     ledger_quote_table(query->table, sql);
     append_where(query, dialect, sql);
-    if (query->latest && !dialect->distinct_on) {
-        buffer_append_text(sql, " GROUP BY ");
-        append_column(query->sink, COLUMN_KEY, sql);
-    }
+    if (query->latest)
+        buffer_append_text(sql, ") AS ranked WHERE windrow_rank = 1");
     if (!query->latest && !query->sorted)
         return;
     buffer_append_text(sql, " ORDER BY ");
@@ -95,7 +87,6 @@ void ledger_dump_sql(const struct dump_query *query,
         return;
     buffer_append_text(sql, ", ");
     append_column(query->sink, COLUMN_FETCHED_AT, sql);
-    buffer_append_text(sql, query->latest ? " DESC" : "");
 }
 
 enum dump_kind ledger_dump_kind(const struct sink *sink, size_t i)

@@ -27,7 +27,8 @@ struct dump_query {
     size_t n_keys; /* only rows of these; 0: of all */
     usec_t since;  /* only rows fetched then and later; 0: all */
     usec_t until;  /* only those fetched before; 0: all */
-    bool latest;   /* only the newest row of each key */
+    bool latest;   /* only the newest row of each key, or rows: those of its
+                      last answer */
     bool sorted;   /* by key, then by time */
 };
 

@@ -24,7 +24,6 @@ enum {
     "::bigint * interval '1 microsecond'"
 
 static const struct dump_dialect dialect = {
-    .distinct_on = true,
     .collate = "::text COLLATE \"C\"",
     .in_keys = "::text IN (SELECT json_array_elements_text($1::json))",
     .since = TIME_SQL(">=", "2"),

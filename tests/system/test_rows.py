@@ -87,6 +87,19 @@ def test_prices_since(windrow, run_of):
     assert keys("--since", "1h", "MSFT") == ["MSFT"]
 
 
+def test_prices_of_an_answer_with_several_rows(windrow, run_of):
+    """The newest of a key are all rows of its last answer."""
+    store = run_of.store
+    run_of("AAPL")
+    run_of("AAPL", "MSFT")
+    store.query("INSERT INTO prices (symbol, price, extracted_time) SELECT"
+                " symbol, '1', extracted_time FROM prices ORDER BY"
+                " extracted_time DESC, symbol LIMIT 2")
+    result = windrow("prices", "--format", "csv", store=store)
+    keys = [row["symbol"] for row in rows_of(result)]
+    assert keys == ["AAPL", "AAPL", "MSFT", "MSFT"], result
+
+
 def test_prices_of_unknown_keys(windrow, run_of):
     run_of(*KEYS)
     result = windrow("prices", "AAPL", "BRK-B", "msft", "QQQQQQ",
