@@ -19,6 +19,8 @@ import time
 import urllib.error
 import urllib.request
 
+import pytest
+
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(
     os.environ.get("WINDROW_BUILD", SOURCE / "build/release")).resolve()
@@ -48,6 +50,18 @@ def facts():
     lines = (SOURCE / "bench/origin/sp500.tsv").read_text("utf-8").splitlines()
     rows = [line.split("\t") for line in lines if not line.startswith("#")]
     return {row[0]: row[3] for row in rows}
+
+
+def need_tool(name, package):
+    """The path of a tool that deploy/packages/ci.txt has; without it the test
+    is left out, but not with CI=true."""
+    path = shutil.which(name, path=os.environ["PATH"] + ":/usr/sbin")
+    if path:
+        return path
+    why = f"{name} is missing; Debian's {package} has it"
+    if os.environ.get("CI") == "true":
+        pytest.fail(why)
+    return pytest.skip(why)
 
 
 def until(condition, what, seconds=10, pause=0.005):

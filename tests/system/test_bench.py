@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from harness import BUILD, SOURCE, is_alive, until
+from harness import BUILD, SOURCE, is_alive, need_tool, until
 
 PROGRAM = SOURCE / "bench/windrow-bench"
 
@@ -70,9 +70,8 @@ def test_bad_usage_is_answered(arguments, said):
 
 
 def needs_servers():
-    for program in ["/usr/sbin/nginx", "/usr/bin/wrk"]:
-        if not pathlib.Path(program).exists():
-            pytest.skip(f"{program} is missing")
+    need_tool("nginx", "nginx-light")
+    need_tool("wrk", "wrk")
 
 
 # A run writes what it says: report, rounds, charts, with rows that were

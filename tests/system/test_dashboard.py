@@ -2,7 +2,6 @@
 import json
 import pathlib
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -11,7 +10,7 @@ import time
 import pytest
 
 from dashboard import SLOWLY, Dashboard
-from harness import SP500, quotes, source, store as sink, until
+from harness import SP500, need_tool, quotes, source, store as sink, until
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TOKEN = "0123456789abcdef0123"
@@ -317,8 +316,7 @@ def test_metrics(start, origin, sqlite):
             rf'^{name}_bucket\{{.*\}} (\d+)$', text, re.M)]
         total = int(re.search(rf"^{name}_count\S* (\d+)$", text, re.M)[1])
         assert buckets == sorted(buckets) and buckets[-1] == total > 0
-    promtool = shutil.which("promtool")
-    assert promtool, "promtool is in Debian's prometheus"
+    promtool = need_tool("promtool", "prometheus")
     checked = subprocess.run([promtool, "check", "metrics"], input=text,
                              text=True, capture_output=True, timeout=60)
     assert checked.returncode == 0 and not checked.stdout, checked
