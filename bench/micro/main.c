@@ -2,12 +2,16 @@
  * main.c: windrow-bench-micro, which measures one step of a node's work alone
  * beside what a program would do without it, and prints one line of JSON.
  *
- * Both sides do the same rounds in turn, in one thread, by its CPU clock; the
- * fastest round of each counts, since whatever else runs can only slow it.
+ * Both sides do the same rounds in turn, in one thread, by its CPU clock.
+ * Medians count: of the rounds of each, and of their ratios round by round,
+ * which what else runs then slows alike. Small pieces of memory are joined as
+ * they are freed, as in a node (node/main.c), or one side would pay for what
+ * the other gave back.
  */
 #include <getopt.h>
 #include <jansson.h>
 #include <libxml/HTMLparser.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,23 +49,39 @@ static double round_of(do_step *step, void *context, int times)
     return (cpu_seconds() - begun) / times;
 }
 
-/* The seconds that each of two steps takes. */
-static void measure(do_step *ours, do_step *theirs, void *context, int times,
-                    double ret[2])
+struct figure {
+    double ours, theirs; /* seconds */
+    double ratio;
+};
+
+static int compare(const void *a, const void *b)
 {
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double median(double *rounds)
+{
+    qsort(rounds, ROUNDS, sizeof *rounds, compare);
+    return rounds[ROUNDS / 2];
+}
+
+static void measure(do_step *ours, do_step *theirs, void *context, int times,
+                    struct figure *ret)
+{
+    double own[ROUNDS], other[ROUNDS], ratios[ROUNDS];
     for (int round = 0; round < ROUNDS; round++) {
-        double took[] = {round_of(ours, context, times),
-                         round_of(theirs, context, times)};
-        for (int i = 0; i < 2; i++)
-            if (round == 0 || took[i] < ret[i])
-                ret[i] = took[i];
+        own[round] = round_of(ours, context, times);
+        other[round] = round_of(theirs, context, times);
+        ratios[round] = own[round] / other[round];
     }
+    *ret = (struct figure){median(own), median(other), median(ratios)};
 }
 
 /* What is printed in the end. */
 struct figures {
     size_t answer_bytes, page_bytes, n_keys;
-    double answer[2], page[2]; /* ours, theirs */
+    struct figure answer, page;
 };
 
 /* ---- one field out of an answer ---- */
@@ -108,7 +128,7 @@ static bool measure_answer(struct figures *ret)
         answer.extractor && !answer.body.failed &&
         buffer_reserve(&answer.scratch, answer.body.len + EXTRACT_PADDING);
     if (whole)
-        measure(by_extractor, by_jansson, &answer, ANSWERS, ret->answer);
+        measure(by_extractor, by_jansson, &answer, ANSWERS, &ret->answer);
     ret->answer_bytes = answer.body.len;
     extractor_free(&answer.extractor);
     buffer_free(&answer.body);
@@ -161,7 +181,7 @@ static int measure_page(const char *path, struct table_source table,
     struct page page = {.extractor = extractor_new(&worker)};
     if (page.extractor && buffer_reserve(&file, EXTRACT_PADDING)) {
         page.body = buffer_slice(&file);
-        measure(keys_of_page, read_page, &page, 1, ret->page);
+        measure(keys_of_page, read_page, &page, 1, &ret->page);
         ret->page_bytes = page.body.len;
         ret->n_keys = page.n_keys;
     } else
@@ -175,14 +195,14 @@ static void print_figures(const struct figures *f)
 {
     printf("{\"answer\": {\"bytes\": %zu, \"extract_us\": %.3f, "
            "\"jansson_us\": %.3f, \"ratio\": %.4f}",
-           f->answer_bytes, f->answer[0] * 1e6, f->answer[1] * 1e6,
-           f->answer[0] / f->answer[1]);
+           f->answer_bytes, f->answer.ours * 1e6, f->answer.theirs * 1e6,
+           f->answer.ratio);
     if (f->page_bytes)
         printf(", \"page\": {\"bytes\": %zu, \"keys\": %zu, "
                "\"html_table_ms\": %.3f, \"html_read_memory_ms\": %.3f, "
                "\"ratio\": %.4f}",
-               f->page_bytes, f->n_keys, f->page[0] * 1e3, f->page[1] * 1e3,
-               f->page[0] / f->page[1]);
+               f->page_bytes, f->n_keys, f->page.ours * 1e3,
+               f->page.theirs * 1e3, f->page.ratio);
     puts("}");
 }
 
@@ -242,6 +262,7 @@ int main(int argc, char **argv)
         .table = {.id = "constituents", .column = "Symbol"}};
     if (!parse(argc, argv, &options))
         return EXIT_USAGE;
+    mallopt(M_MXFAST, 0);
     struct figures figures = {0};
     struct error err = ERROR_NONE;
     if (!measure_answer(&figures))
