@@ -177,9 +177,8 @@ static int on_connection(void *context, char *ip, char *own_ip, int port,
     struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
     bool six = inet_pton(AF_INET6, ip, &v6.sin6_addr) == 1;
     bool known = six || inet_pton(AF_INET, ip, &v4.sin_addr) == 1;
-    if (!transfer->request->deny_private ||
-        (known &&
-         !is_private(six ? (struct sockaddr *)&v6 : (struct sockaddr *)&v4)))
+    if (known &&
+        !is_private(six ? (struct sockaddr *)&v6 : (struct sockaddr *)&v4))
         return CURL_PREREQFUNC_OK;
     transfer->denied = true;
     return CURL_PREREQFUNC_ABORT;
@@ -189,6 +188,32 @@ static int on_connection(void *context, char *ip, char *own_ip, int port,
     if (curl_easy_setopt(easy, option, value) != CURLE_OK)                     \
     return false
 
+static bool add_header(struct transfer *transfer, const char *header)
+{
+    struct curl_slist *more = curl_slist_append(transfer->headers, header);
+    if (!more)
+        return false;
+    transfer->headers = more;
+    return true;
+}
+
+/* Unless the request has one of its own. libcurl's options for these two put
+ * them together anew for each transfer, byte by byte. */
+static bool add_default(struct transfer *transfer, const char *name,
+                        const char *value)
+{
+    size_t len = strlen(name);
+    const struct curl_slist *header = transfer->headers;
+    for (; header; header = header->next)
+        if (!strncasecmp(header->data, name, len) && header->data[len] == ':')
+            return true;
+    struct buffer text = BUFFER_EMPTY;
+    buffer_printf(&text, "%s: %s", name, value);
+    bool added = !text.failed && add_header(transfer, buffer_text(&text));
+    buffer_free(&text);
+    return added;
+}
+
 static bool set_headers(struct transfer *transfer, CURL *easy,
                         const struct request *request, bool foreign)
 {
@@ -197,12 +222,12 @@ static bool set_headers(struct transfer *transfer, CURL *easy,
     for (size_t i = 0; i < request->n_headers; i++) {
         if (foreign && strncasecmp(request->headers[i], "Accept", 6))
             continue;
-        struct curl_slist *more =
-            curl_slist_append(transfer->headers, request->headers[i]);
-        if (!more)
+        if (!add_header(transfer, request->headers[i]))
             return false;
-        transfer->headers = more;
     }
+    if (!add_default(transfer, "User-Agent", request->user_agent) ||
+        !add_default(transfer, "Accept-Encoding", "gzip"))
+        return false;
     SET(CURLOPT_HTTPHEADER, transfer->headers);
     return true;
 }
@@ -237,11 +262,12 @@ bool transfer_options(struct transfer *transfer, CURL *easy,
     SET(CURLOPT_HEADERDATA, transfer);
     SET(CURLOPT_OPENSOCKETFUNCTION, on_open);
     SET(CURLOPT_OPENSOCKETDATA, transfer);
-    SET(CURLOPT_PREREQFUNCTION, on_connection);
-    SET(CURLOPT_PREREQDATA, transfer);
+    if (request->deny_private) {
+        SET(CURLOPT_PREREQFUNCTION, on_connection);
+        SET(CURLOPT_PREREQDATA, transfer);
+    }
     SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-    SET(CURLOPT_ACCEPT_ENCODING, "gzip");
-    SET(CURLOPT_USERAGENT, request->user_agent);
+    SET(CURLOPT_ACCEPT_ENCODING, "gzip"); /* to be undone */
     SET(CURLOPT_TIMEOUT_MS, (long)(request->timeout / USEC_PER_MSEC));
     SET(CURLOPT_CONNECTTIMEOUT_MS,
         (long)(request->connect_timeout / USEC_PER_MSEC));
