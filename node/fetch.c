@@ -22,6 +22,7 @@
 #include "base/buffer.h"
 #include "extract.h"
 #include "fetch_options.h"
+#include "fetch_url.h"
 #include "pipeline/template.h"
 #include "resolve.h"
 #include "sockets.h"
@@ -84,8 +85,9 @@ struct fetch_pool {
     struct handle *next_to_begin; /* where on_begin() goes on in `waiting` */
     struct handle *busy;          /* by id: waiting and flying */
     struct told *told;
-    struct event *begin;     /* waiting handles are to be looked at */
-    struct buffer host_port; /* scratch of begin() */
+    struct event *begin; /* waiting handles are to be looked at */
+    char last_base[TRANSFER_BASE_BYTES]; /* of the URL that began last */
+    struct buffer host_port;             /* of that URL */
     size_t n_flying;
     int64_t bytes;
 };
@@ -369,7 +371,7 @@ static bool set_options(struct fetch_pool *pool, struct handle *handle)
     if (handle->fresh)
         curl_easy_setopt(handle->easy, CURLOPT_FRESH_CONNECT, 0L);
     handle->fresh = false;
-    return curl_easy_setopt(handle->easy, CURLOPT_URL, handle->url) == CURLE_OK;
+    return transfer_url(&handle->transfer, handle->url);
 }
 
 static void fly(struct fetch_pool *pool, struct handle *handle,
@@ -389,14 +391,32 @@ static void fly(struct fetch_pool *pool, struct handle *handle,
     pool->n_flying++;
 }
 
+/* Puts the URL's host into pool->host_port. It is most often the host of the
+ * URL before. False: it has none. */
+static bool find_host(struct fetch_pool *pool, const char *url)
+{
+    size_t base = fetch_url_base(url);
+    if (base && base < sizeof pool->last_base && !pool->last_base[base] &&
+        !memcmp(pool->last_base, url, base))
+        return true;
+    pool->last_base[0] = '\0';
+    buffer_clear(&pool->host_port);
+    if (!url_host(slice_of(url), &pool->host_port))
+        return false;
+    if (base < sizeof pool->last_base) {
+        memcpy(pool->last_base, url, base);
+        pool->last_base[base] = '\0';
+    }
+    return true;
+}
+
 static void begin(struct fetch_pool *pool, struct handle *handle, usec_t now)
 {
-    struct buffer *host_port = &pool->host_port;
-    buffer_clear(host_port);
-    if (!url_host(slice_of(handle->url), host_port)) {
+    if (!find_host(pool, handle->url)) {
         finish_failed(pool, handle, REASON_BAD_KEY, "no http or https URL");
         return;
     }
+    struct buffer *host_port = &pool->host_port;
     const char *colon = strrchr(host_port->data, ':');
     struct slice host = {host_port->data, (size_t)(colon - host_port->data)};
     struct resolved resolved;

@@ -17,6 +17,7 @@
 
 #include "base/check.h"
 #include "extract.h"
+#include "fetch_url.h"
 
 #define STATUS_MAX 999
 #define RECEIVE_BYTES 16384 /* libcurl's buffer for each transfer */
@@ -255,6 +256,7 @@ bool transfer_options(struct transfer *transfer, CURL *easy,
 {
     transfer->request = request;
     transfer->easy = easy;
+    transfer->base[0] = '\0';
     SET(CURLOPT_HEADER, heads_are_written() ? 1L : 0L);
     SET(CURLOPT_WRITEFUNCTION, on_written);
     SET(CURLOPT_WRITEDATA, transfer);
@@ -280,8 +282,30 @@ bool transfer_options(struct transfer *transfer, CURL *easy,
            set_headers(transfer, easy, request, foreign);
 }
 
+bool transfer_url(struct transfer *transfer, const char *url)
+{
+    CURL *easy = transfer->easy;
+    size_t base = fetch_url_base(url);
+    char own[TRANSFER_BASE_BYTES] = "";
+    if (base + sizeof "/" <= sizeof own)
+        memcpy(own, url, base);
+    transfer->url = url;
+    if (!*own) {
+        SET(CURLOPT_URL, url);
+        SET(CURLOPT_REQUEST_TARGET, NULL);
+    } else {
+        if (strcmp(own, transfer->base))
+            SET(CURLOPT_URL, own);
+        SET(CURLOPT_REQUEST_TARGET, url + base);
+    }
+    memcpy(transfer->base, own, sizeof own);
+    return true;
+}
+
 void transfer_begin(struct transfer *transfer)
 {
+    curl_free(transfer->redirect);
+    transfer->redirect = NULL;
     buffer_clear(&transfer->body);
     transfer->part = heads_are_written() ? TRANSFER_STATUS : TRANSFER_BODY;
     transfer->head_bytes = 0;
@@ -381,6 +405,33 @@ static usec_t retry_after(CURL *easy)
     return (seconds < most ? seconds : most) * USEC_PER_SEC;
 }
 
+/* The first Location that says something; NULL: there is none. Of an empty
+ * header, libcurl has the end of the line for its value. */
+static const char *location_of(CURL *easy)
+{
+    struct curl_header *header;
+    for (size_t i = 0;
+         !curl_easy_header(easy, "Location", i, CURLH_HEADER, -1, &header); i++)
+        if (header->value[strspn(header->value, " \t\r\n")])
+            return header->value;
+    return NULL;
+}
+
+/* Where the answer leads; NULL: nowhere. libcurl tells it from the URL that it
+ * knows, which is not all of it. */
+static const char *redirect_of(struct transfer *transfer, CURL *easy)
+{
+    char *location = NULL;
+    curl_easy_getinfo(easy, CURLINFO_REDIRECT_URL, &location);
+    if (!location || !transfer->base[0])
+        return location;
+    const char *sent = location_of(easy);
+    if (!sent)
+        return location;
+    transfer->redirect = fetch_url_resolve(transfer->url, sent);
+    return transfer->redirect ? transfer->redirect : sent;
+}
+
 void transfer_answer(struct transfer *transfer, CURL *easy, CURLcode code,
                      struct fetch_answer *answer)
 {
@@ -409,13 +460,10 @@ void transfer_answer(struct transfer *transfer, CURL *easy, CURLcode code,
         return;
     }
     answer->retry_after = retry_after(easy);
-    char *location = NULL;
     if (status >= 300 && status < 400)
-        curl_easy_getinfo(easy, CURLINFO_REDIRECT_URL, &location);
-    if (location) {
-        answer->redirect = slice_of(location);
+        answer->redirect = slice_of(redirect_of(transfer, easy));
+    if (answer->redirect.len)
         return;
-    }
     answer->reason = reason_of_status(status, answer->retry_after >= 0);
     if (answer->reason != REASON_NONE)
         snprintf(answer->detail, sizeof answer->detail, "HTTP status %ld",
@@ -429,4 +477,6 @@ void transfer_free(struct transfer *transfer)
     buffer_free(&transfer->body);
     curl_slist_free_all(transfer->headers);
     transfer->headers = NULL;
+    curl_free(transfer->redirect);
+    transfer->redirect = NULL;
 }

@@ -12,6 +12,9 @@
 #include "base/buffer.h"
 #include "fetch.h"
 
+/* A longer scheme and host go with the rest. */
+#define TRANSFER_BASE_BYTES 300
+
 /*
  * What libcurl writes next: a head's status line, its first line after that,
  * the others, or the body. A head without an answer (1xx) is followed by
@@ -37,16 +40,24 @@ struct transfer {
     bool too_large; /* it was ended for the size of its body */
     bool denied;    /* it was ended for its address */
     bool out_of_memory;
-    bool no_descriptor;          /* there was none for its connection */
-    struct curl_slist *headers;  /* set once by transfer_options() */
-    char error[CURL_ERROR_SIZE]; /* libcurl's own words; "": none */
+    bool no_descriptor;             /* there was none for its connection */
+    struct curl_slist *headers;     /* set once by transfer_options() */
+    const char *url;                /* of transfer_url() */
+    char base[TRANSFER_BASE_BYTES]; /* libcurl knows it as the URL, and the
+                                       rest of `url` as the target; "": not */
+    char *redirect;                 /* where the answer leads; libcurl's */
+    char error[CURL_ERROR_SIZE];    /* libcurl's own words; "": none */
 };
 
-/* Sets everything but the URL. `foreign`: see fetch_start(); `ca_file`: NULL
- * for the system's. False when memory is out. */
+/* Sets everything but the URL, on an `easy` without options. `foreign`: see
+ * fetch_start(); `ca_file`: NULL for the system's. False when memory is out. */
 bool transfer_options(struct transfer *transfer, CURL *easy,
                       const struct request *request, bool foreign,
                       CURLSH *share, const char *ca_file);
+
+/* After transfer_options(), and for each transfer: what is asked for. `url`
+ * must stay until its end. False when memory is out. */
+bool transfer_url(struct transfer *transfer, const char *url);
 
 /* Before each transfer. */
 void transfer_begin(struct transfer *transfer);

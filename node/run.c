@@ -97,7 +97,8 @@ static void on_fetched(void *context, uint64_t id,
     struct fetched fetched = {.fetch = id,
                               .http_status = answer->http_status,
                               .retry_after = answer->retry_after};
-    snprintf(result.detail, sizeof result.detail, "%s", answer->detail);
+    if (answer->reason != REASON_NONE)
+        snprintf(result.detail, sizeof result.detail, "%s", answer->detail);
     if (answer->redirect.len) {
         fetched.outcome = FETCH_REDIRECT;
         fetched.url = answer->redirect;

@@ -71,8 +71,11 @@ static struct slice url_authority(struct slice url)
     size_t start = scheme_len(url);
     size_t end = start;
 
-    while (end < url.len && !memchr("/?#", url.data[end], 3))
-        end++;
+    for (; end < url.len; end++) {
+        char c = url.data[end];
+        if (c == '/' || c == '?' || c == '#')
+            break;
+    }
     return (struct slice){url.data + start, end - start};
 }
 
@@ -136,21 +139,26 @@ static bool split_url(struct slice url, struct host_port *ret)
 }
 
 /* No blanks and control characters: they would end the URL in a request. */
+static bool split_web_url(struct slice url, struct host_port *ret)
+{
+    for (size_t i = 0; i < url.len; i++)
+        if ((unsigned char)url.data[i] <= ' ' || url.data[i] == 0x7F)
+            return false;
+    return url.len <= URL_BYTES_MAX && split_url(url, ret);
+}
+
 static bool is_web_url(struct slice url)
 {
     struct host_port ignored;
 
-    for (size_t i = 0; i < url.len; i++)
-        if ((unsigned char)url.data[i] <= ' ' || url.data[i] == 0x7F)
-            return false;
-    return url.len <= URL_BYTES_MAX && split_url(url, &ignored);
+    return split_web_url(url, &ignored);
 }
 
 bool url_host(struct slice url, struct buffer *ret)
 {
     struct host_port split;
 
-    if (!is_web_url(url) || !split_url(url, &split))
+    if (!split_web_url(url, &split))
         return false;
     for (size_t i = 0; i < split.host.len; i++)
         buffer_append_char(ret,

@@ -65,7 +65,7 @@ static void begin(void)
     listen_once(&address);
     CHECK((easy = curl_easy_init()));
     CHECK(transfer_options(&transfer, easy, &request, false, NULL, NULL));
-    curl_easy_setopt(easy, CURLOPT_URL, "http://192.0.2.1/a/b?c=d");
+    CHECK(transfer_url(&transfer, "http://192.0.2.1/a/b?c=d"));
     curl_easy_setopt(easy, CURLOPT_ABSTRACT_UNIX_SOCKET, address.sun_path + 1);
     curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_connected);
     curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);

@@ -50,6 +50,15 @@ static const struct web_page pages[] = {
     {.path = "/moved",
      .answer = "HTTP/1.1 302 There\r\nLocation: /hello?a=1\r\n"
                "Content-Length: 0\r\n\r\n"},
+    {.path = "/deep/moved",
+     .answer = "HTTP/1.1 302 There\r\nLocation:\r\nLocation: ../b c?d\r\n"
+               "Content-Length: 0\r\n\r\n"},
+    {.path = "/deep/query",
+     .answer = "HTTP/1.1 302 There\r\nLocation: ?a=2\r\n"
+               "Content-Length: 0\r\n\r\n"},
+    {.path = "/away",
+     .answer = "HTTP/1.1 302 There\r\nLocation: //b.example/c\r\n"
+               "Content-Length: 0\r\n\r\n"},
     {.path = "/nowhere",
      .answer = "HTTP/1.1 302 There\r\nContent-Length: 0\r\n\r\n"},
     {.path = "/reset",
@@ -306,6 +315,29 @@ static void test_redirects(void **state)
     assert_string_equal(outcomes[0].redirect, "");
 }
 
+/* From where the page is, whether libcurl was told all of its URL (which it is
+ * of one with a fragment) or not. */
+static void test_relative_redirects(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *path, *to;
+    } moves[] = {{"/deep/moved", "/b%20c?d"},
+                 {"/deep/query?a=1", "/deep/query?a=2"}};
+    char path[100], expected[100];
+    for (size_t i = 0; i < 2 * sizeof moves / sizeof *moves; i++) {
+        snprintf(path, sizeof path, "%s%s", moves[i / 2].path,
+                 i % 2 ? "#x" : "");
+        snprintf(expected, sizeof expected, "http://127.0.0.1:%d%s",
+                 web_port(web), moves[i / 2].to);
+        assert_ends(&plain, path, REASON_NONE, 302);
+        if (strcmp(outcomes[0].redirect, expected))
+            fail_msg("%s: %s", path, outcomes[0].redirect);
+    }
+    assert_ends(&plain, "/away", REASON_NONE, 302);
+    assert_string_equal(outcomes[0].redirect, "http://b.example/c");
+}
+
 /* Connections that end in mid-answer, before it, or never begin. */
 static void test_broken_connections(void **state)
 {
@@ -490,6 +522,7 @@ int main(void)
         fetched(test_statuses),
         fetched(test_a_status_that_is_none),
         fetched(test_redirects),
+        fetched(test_relative_redirects),
         fetched(test_broken_connections),
         fetched(test_a_folded_first_line),
         fetched(test_odd_heads),
