@@ -59,7 +59,7 @@ struct handle {
     struct transfer transfer;       /* what the callbacks fill */
     struct curl_slist *resolve;     /* this transfer's CURLOPT_RESOLVE */
     bool fresh;                     /* CURLOPT_FRESH_CONNECT is set */
-    char url[URL_BYTES_MAX + 1];
+    struct buffer url;
     struct handle *prev, *next; /* in idle or waiting */
     UT_hash_handle hh;          /* in pool->busy, by id */
 };
@@ -88,6 +88,7 @@ struct fetch_pool {
     struct event *begin; /* waiting handles are to be looked at */
     char last_base[TRANSFER_BASE_BYTES]; /* of the URL that began last */
     struct buffer host_port;             /* of that URL */
+    struct spare_bodies spare;
     size_t n_flying;
     int64_t bytes;
 };
@@ -185,6 +186,7 @@ static struct handle *handle_new(struct fetch_pool *pool)
         return NULL;
     }
     handle->shard = shard;
+    handle->transfer.spare = &pool->spare;
     shard->n_handles++;
     curl_easy_setopt(handle->easy, CURLOPT_PRIVATE, handle);
     return handle;
@@ -195,6 +197,7 @@ static void handle_free(struct handle *handle)
     curl_easy_cleanup(handle->easy);
     curl_slist_free_all(handle->resolve);
     transfer_free(&handle->transfer);
+    buffer_free(&handle->url);
     free(handle);
 }
 
@@ -219,8 +222,7 @@ static void handle_to_idle(struct fetch_pool *pool, struct handle *handle)
         land(handle);
     else
         waiting_remove(pool, handle);
-    if (handle->transfer.body.capacity > FETCH_BUFFER_KEEP)
-        buffer_free(&handle->transfer.body);
+    transfer_rest(&handle->transfer);
     handle->state = HANDLE_IDLE;
     DL_PREPEND(pool->idle, handle);
 }
@@ -371,7 +373,7 @@ static bool set_options(struct fetch_pool *pool, struct handle *handle)
     if (handle->fresh)
         curl_easy_setopt(handle->easy, CURLOPT_FRESH_CONNECT, 0L);
     handle->fresh = false;
-    return transfer_url(&handle->transfer, handle->url);
+    return transfer_url(&handle->transfer, buffer_text(&handle->url));
 }
 
 static void fly(struct fetch_pool *pool, struct handle *handle,
@@ -412,7 +414,7 @@ static bool find_host(struct fetch_pool *pool, const char *url)
 
 static void begin(struct fetch_pool *pool, struct handle *handle, usec_t now)
 {
-    if (!find_host(pool, handle->url)) {
+    if (!find_host(pool, buffer_text(&handle->url))) {
         finish_failed(pool, handle, REASON_BAD_KEY, "no http or https URL");
         return;
     }
@@ -462,12 +464,16 @@ int fetch_start(struct fetch_pool *pool, uint64_t id,
         DL_DELETE(pool->idle, handle);
     else if (!(handle = handle_new(pool)))
         return error_set(err, ERR_MEMORY, "no memory for a transfer");
+    buffer_clear(&handle->url);
+    if (!buffer_append(&handle->url, url.data, url.len)) {
+        buffer_free(&handle->url);
+        DL_PREPEND(pool->idle, handle);
+        return error_set(err, ERR_MEMORY, "no memory for a URL");
+    }
     handle->state = HANDLE_WAITING;
     handle->id = id;
     handle->request = request;
     handle->foreign = foreign;
-    memcpy(handle->url, url.data, url.len);
-    handle->url[url.len] = '\0';
     DL_APPEND(pool->waiting, handle);
     HASH_ADD(hh, pool->busy, id, sizeof id, handle);
     event_active(pool->begin, EV_TIMEOUT, 0);
@@ -558,6 +564,7 @@ void fetch_pool_free(struct fetch_pool **ptr)
     if (pool->begin)
         event_free(pool->begin);
     buffer_free(&pool->host_port);
+    spare_bodies_free(&pool->spare);
     free(pool->ca_file);
     free(pool);
     *ptr = NULL;

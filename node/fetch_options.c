@@ -20,7 +20,7 @@
 #include "fetch_url.h"
 
 #define STATUS_MAX 999
-#define RECEIVE_BYTES 16384 /* libcurl's buffer for each transfer */
+#define RECEIVE_BYTES 4096  /* libcurl's buffer for each transfer */
 #define IDLE_SECONDS_MAX 50 /* below the idle limits of common servers */
 
 /*
@@ -86,6 +86,9 @@ static size_t on_written(char *data, size_t size, size_t n, void *context)
         transfer->too_large = true;
         return 0;
     }
+    struct spare_bodies *spare = transfer->spare;
+    if (!transfer->body.data && spare && spare->n)
+        transfer->body = spare->list[--spare->n];
     if (!buffer_reserve(&transfer->body, len + EXTRACT_PADDING) ||
         !buffer_append(&transfer->body, data, len)) {
         transfer->out_of_memory = true;
@@ -470,6 +473,27 @@ void transfer_answer(struct transfer *transfer, CURL *easy, CURLcode code,
                  status);
     buffer_reserve(&transfer->body, EXTRACT_PADDING); /* an empty body too */
     answer->body = (struct slice){transfer->body.data, transfer->body.len};
+}
+
+void transfer_rest(struct transfer *transfer)
+{
+    struct spare_bodies *spare = transfer->spare;
+    if (!transfer->body.data)
+        return;
+    if (!spare || spare->n == SPARE_BODIES_MAX ||
+        transfer->body.capacity > FETCH_BUFFER_KEEP) {
+        buffer_free(&transfer->body);
+        return;
+    }
+    buffer_clear(&transfer->body);
+    spare->list[spare->n++] = transfer->body;
+    transfer->body = BUFFER_EMPTY;
+}
+
+void spare_bodies_free(struct spare_bodies *spare)
+{
+    while (spare->n)
+        buffer_free(&spare->list[--spare->n]);
 }
 
 void transfer_free(struct transfer *transfer)

@@ -30,8 +30,18 @@ enum transfer_part {
     TRANSFER_BODY, /* from the start, where libcurl shows no heads */
 };
 
+/* Memory for bodies. Of thousands of transfers in flight most wait, and only
+ * those whose answers come need some. */
+#define SPARE_BODIES_MAX 64
+struct spare_bodies {
+    struct buffer list[SPARE_BODIES_MAX];
+    size_t n;
+};
+void spare_bodies_free(struct spare_bodies *spare);
+
 /* What libcurl's callbacks fill during a transfer. */
 struct transfer {
+    struct spare_bodies *spare; /* where `body` comes from; NULL: nowhere */
     const struct request *request;
     CURL *easy;
     enum transfer_part part;
@@ -65,6 +75,9 @@ void transfer_begin(struct transfer *transfer);
 /* After it: what it brought. `answer` points into the transfer and `easy`. */
 void transfer_answer(struct transfer *transfer, CURL *easy, CURLcode code,
                      struct fetch_answer *answer);
+
+/* The body is not needed any more. */
+void transfer_rest(struct transfer *transfer);
 
 void transfer_free(struct transfer *transfer);
 
