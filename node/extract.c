@@ -23,6 +23,7 @@
 #include "extract_rows.h"
 #include "extract_table.h"
 #include "extract_text.h"
+#include "extract_values.h"
 
 struct extractor {
     const struct worker *worker;
@@ -31,6 +32,9 @@ struct extractor {
     struct extract_value *values;    /* http_json: of each field */
     struct extract_compute *compute; /* http_json */
     char (*times)[CLOCK_TEXT_BYTES];
+    bool has_values;    /* what is stored is not just what was sent */
+    struct arena arena; /* of what is computed */
+    struct slice sent[PIPELINE_FIELDS_MAX];
     struct extract_rows *sets[PIPELINE_ROW_SETS_MAX];
     struct record_rows rows[PIPELINE_ROW_SETS_MAX];
 };
@@ -51,7 +55,7 @@ static bool json_init(struct extractor *extractor)
     const char *pointers[PIPELINE_FIELDS_MAX];
     CHECK(worker->n_fields <= PIPELINE_FIELDS_MAX);
     for (size_t i = 0; i < worker->n_fields; i++)
-        pointers[i] = worker->fields[i].at;
+        pointers[i] = worker->fields[i].at ? worker->fields[i].at : "";
     extractor->json = extract_json_new(NULL, pointers, worker->n_fields);
     extractor->values = calloc(worker->n_fields + 1, sizeof *extractor->values);
     extractor->times = calloc(worker->n_fields + 1, sizeof *extractor->times);
@@ -71,6 +75,7 @@ struct extractor *extractor_new(const struct worker *worker)
     if (!extractor)
         return NULL;
     extractor->worker = worker;
+    extractor->has_values = extract_has_values(worker);
     if (!is_json(worker))
         extractor->html = extract_html_new(worker);
     if (is_json(worker) ? !json_init(extractor) : !extractor->html)
@@ -89,6 +94,7 @@ void extractor_free(struct extractor **extractor)
         extract_rows_free(&(*extractor)->sets[i]);
     free((*extractor)->values);
     free((*extractor)->times);
+    arena_free(&(*extractor)->arena);
     free(*extractor);
     *extractor = NULL;
 }
@@ -223,11 +229,31 @@ static bool json_fields(struct extractor *extractor, struct slice body,
     if (why)
         return extract_json_failed(why, result);
     for (size_t i = 0; i < worker->n_fields; i++)
-        if (!json_field(extractor, i, &ret_fields[i], result))
+        if (!worker->fields[i].at)
+            ret_fields[i] = (struct slice){0};
+        else if (!json_field(extractor, i, &ret_fields[i], result))
             return false;
+    return true;
+}
+
+static bool all_fields(struct extractor *extractor, struct slice body,
+                       struct slice *ret_fields, struct extract_result *result)
+{
+    const struct worker *worker = extractor->worker;
+    struct slice *sent = extractor->has_values ? extractor->sent : ret_fields;
+    if (!(extractor->json
+              ? json_fields(extractor, body, sent, result)
+              : extract_html_fields(extractor->html, body, sent, result)))
+        return false;
+    arena_reset(&extractor->arena);
+    if (extractor->has_values &&
+        !(extract_values(worker->fields, worker->n_fields, NULL, 0, sent,
+                         ret_fields, &extractor->arena, result) &&
+          extract_requires(worker, ret_fields, &extractor->arena, result)))
+        return false;
     for (size_t i = 0; i < worker->n_sets; i++)
-        if (!extract_rows_read(extractor->sets[i], body, &extractor->rows[i],
-                               result))
+        if (!extract_rows_read(extractor->sets[i], body, worker->n_fields, sent,
+                               ret_fields, &extractor->rows[i], result))
             return false;
     return true;
 }
@@ -242,10 +268,7 @@ void extract_fields(struct extractor *extractor, struct slice body,
 {
     ret->reason = REASON_NONE;
     ret->detail[0] = '\0';
-    if (extractor->json)
-        json_fields(extractor, body, ret_fields, ret);
-    else
-        extract_html_fields(extractor->html, body, ret_fields, ret);
+    all_fields(extractor, body, ret_fields, ret);
 }
 
 /* What json_list passed over. */

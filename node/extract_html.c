@@ -62,7 +62,8 @@ struct extract_html *extract_html_new(const struct worker *worker)
         const char *path = worker->class == CLASS_HTTP_HTML
                                ? worker->fields[html->n_paths].at
                                : worker->table.xpath;
-        html->paths[html->n_paths] = compile(path);
+        /* A field without a place is not looked for. */
+        html->paths[html->n_paths] = compile(path ? path : ".");
         if (!html->paths[html->n_paths])
             break;
     }
@@ -216,6 +217,10 @@ static bool html_field(struct extract_html *html, size_t i, xmlDocPtr page,
                        struct slice *ret, struct extract_result *result)
 {
     const struct field *field = &html->worker->fields[i];
+    if (!field->at) {
+        *ret = (struct slice){0};
+        return true;
+    }
     xmlXPathObjectPtr object = extract_html_evaluate(html, i, page, result);
     if (!object)
         return false;

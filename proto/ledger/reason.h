@@ -35,6 +35,9 @@
       "a required field is absent")                                            \
     X(REASON_FIELD_NULL, "field_null", false, "a required field is null")      \
     X(REASON_FIELD_TYPE, "field_type", false, "a field is not of its type")    \
+    X(REASON_VALUE, "field_value", false, "a value can't be computed")         \
+    X(REASON_REQUIRE, "requirement", false,                                    \
+      "the record does not meet what the pipeline requires")                   \
     X(REASON_ROWS_UNEQUAL, "rows_unequal", false,                              \
       "arrays that belong together have not the same length")                  \
     X(REASON_NO_TABLE, "no_table", false, "the page has no such table")        \

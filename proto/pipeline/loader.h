@@ -145,6 +145,12 @@ const char *load_pointer(struct loader *, const struct yaml_node *,
 void load_fields(struct loader *, const struct worker *,
                  const struct yaml_node *node, const char *what, bool required,
                  struct field **ret, size_t *ret_n);
+/* pipeline_values.c: expressions. They are noted where they stand, and read
+ * when all fields of the worker are known. */
+void load_formula(struct loader *, const struct yaml_node *, const char *what,
+                  struct formula *ret);
+void read_require(struct loader *, struct worker *, const struct yaml_node *);
+void parse_values(struct loader *, struct worker *);
 /* pipeline_rows.c: several rows out of one answer. */
 extern const struct shape row_set_shape;
 void read_rows(struct loader *, struct worker *, const struct yaml_node *);

@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/slice.h"
+#include "pipeline/expression.h"
 #include "pipeline/indicator.h"
 #include "pipeline/settings.h"
 
@@ -30,6 +31,7 @@
 #define PIPELINE_INPUT_VALUES_MAX 1000
 #define PIPELINE_FIELDS_MAX 64
 #define PIPELINE_ROW_SETS_MAX 8 /* `rows` of one fetcher */
+#define PIPELINE_REQUIRES_MAX 32
 #define PIPELINE_HEADERS_MAX 32
 #define PIPELINE_REFUSALS_MAX 32
 #define PIPELINE_REPLACES_MAX 32
@@ -116,14 +118,24 @@ enum field_type {
     FIELD_TIME, /* a moment; from here on as clock_format() writes it */
 };
 
+/* An expression, and how it stands in the file. */
+struct formula {
+    const char *text; /* NULL: none */
+    int line, column;
+    const struct expression *expression;
+};
+
 struct field {
     const char *name;
-    const char *at; /* JSON Pointer (RFC 6901), or XPath for http_html */
-    enum field_type type;
+    const char *at; /* JSON Pointer (RFC 6901), or XPath for http_html; NULL:
+                       it is computed alone */
+    enum field_type type;      /* that is wanted at `at` */
+    enum field_type stored;    /* the same, or that of its value */
     usec_t unit;               /* FIELD_TIME: of numbers; default a second */
     struct compute compute;    /* http_json: over the array at `at` */
     bool required;             /* default true */
     const char *default_value; /* NULL: none (then SQL NULL when absent) */
+    struct formula value;      /* what is stored instead of what was sent */
 };
 
 /* How long a zip's rows are where its arrays are not equally long. */
@@ -144,6 +156,7 @@ struct row_set {
     bool required; /* where nothing is there the key fails; default true */
     struct field *fields;
     size_t n_fields;
+    struct formula where; /* rows that do not meet it are left out */
 };
 
 /* html_table. Exactly one way to find the table is set; with none, it is the
@@ -215,6 +228,8 @@ struct worker {
     struct field *fields;   /* fetchers; a field named "key" is the key for
                                the next fetcher, otherwise the same key */
     size_t n_fields;
+    struct formula *requires; /* fetchers: a record meets them, or fails */
+    size_t n_requires;
     struct row_set *sets; /* http_json */
     size_t n_sets;
     union {

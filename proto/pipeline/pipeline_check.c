@@ -257,13 +257,14 @@ static void check_column(struct loader *loader, const struct worker *store,
             complain_field(loader, at, from, set, column->field);
             continue;
         }
-        if (first && (field->type != column->type || source != column->source))
+        if (first &&
+            (field->stored != column->type || source != column->source))
             complain(loader, at,
                      "field '%s' has another type in '%s' than in '%s'",
                      column->field, from->name, first->name);
         if (!first) {
             first = from;
-            column->type = field->type;
+            column->type = field->stored;
             column->source = source;
         }
     }

@@ -75,7 +75,7 @@ static const char *const unit_names[] = {"seconds", "milliseconds",
 
 /* A field is where it is found, or a map. */
 #define FIELD_MEMBERS(place, where)                                            \
-    {.name = "at", .required = 1, .shape = place, .help = where},              \
+    {.name = "at", .shape = place, .help = where},                             \
         {.name = "default",                                                    \
          .shape = {.kind = SHAPE_TEXT, .any_scalar = true},                    \
          .help = "what is stored where it is absent"},                         \
@@ -87,10 +87,13 @@ static const char *const unit_names[] = {"seconds", "milliseconds",
          .shape = SHAPE_OF_CHOICE(type_names),                                 \
          .fallback = "number",                                                 \
          .help = "what it must be"},                                           \
+        {.name = "unit",                                                       \
+         .shape = SHAPE_OF_CHOICE(unit_names),                                 \
+         .fallback = "seconds",                                                \
+         .help = "of a time that is a number, since 1970"},                    \
     {                                                                          \
-        .name = "unit", .shape = SHAPE_OF_CHOICE(unit_names),                  \
-        .fallback = "seconds",                                                 \
-        .help = "of a time that is a number, since 1970"                       \
+        .name = "value", .shape = SHAPE_OF_TEXT,                               \
+        .help = "an expression: what is stored in place of what was sent"      \
     }
 
 static const struct member json_field_members[] = {
@@ -265,22 +268,35 @@ static void parse_field_map(struct loader *loader, const struct worker *worker,
     const struct yaml_node *required = yaml_get(node, "required");
     const struct yaml_node *fallback = yaml_get(node, "default");
     const struct yaml_node *unit = yaml_get(node, "unit");
+    const struct yaml_node *value = yaml_get(node, "value");
 
     load_check_keys(loader, node, "a field",
                     worker->class == CLASS_HTTP_JSON ? json_field_members
                                                      : html_field_members);
     if (at)
         parse_at(loader, worker, field, at);
-    else
+    else if (!value)
         complain(loader, node, "a field needs 'at': a %s",
                  worker->class == CLASS_HTTP_JSON ? "JSON Pointer" : "XPath");
+    if (value)
+        load_formula(loader, value, "value", &field->value);
+    if (value && !at && yaml_get(node, "type"))
+        complain(loader, yaml_get(node, "type")->key,
+                 "its type is that of its value: type is what is wanted 'at' "
+                 "a place");
     if (!parse_kind(loader, worker, field, node))
         return;
+    field->stored = field->type;
     if (unit)
         parse_unit(loader, field, unit);
     if (fallback) {
-        parse_default(loader, field, fallback);
         field->required = false;
+        if (at || !value)
+            parse_default(loader, field, fallback);
+        else
+            complain(loader, fallback->key,
+                     "a field of its value alone has no default: "
+                     "coalesce(..., DEFAULT) is one");
     }
     if (required)
         load_boolean(loader, required, "required", &field->required);

@@ -225,6 +225,9 @@ static const struct option {
       "[\"Too Many Requests\"]",
       "texts in a short body that mean come back later, whatever the status"},
      .read = read_refusals},
+    {{"require", OF_FETCHERS, 0, LIST(PIPELINE_REQUIRES_MAX, &shape_text), NULL,
+      "conditions; a record that does not meet one is a failure"},
+     .read = read_require},
     {{"retry", OF_WEB, 0, SHAPE_OF_MEMBERS(retry_members), NULL,
       "how often a key is tried, and the waits between"},
      .read = read_retry},
@@ -373,4 +376,5 @@ void parse_options(struct loader *loader, struct worker *worker,
                      worker_class_name(worker->class),
                      options_table[i].member.name);
     check_together(loader, worker, options ? options : node);
+    parse_values(loader, worker);
 }

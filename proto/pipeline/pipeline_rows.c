@@ -37,6 +37,9 @@ static const struct member set_members[] = {
      .shape = {.kind = SHAPE_BOOLEAN},
      .fallback = "true",
      .help = "whether its absence fails the key"},
+    {.name = "where",
+     .shape = SHAPE_OF_TEXT,
+     .help = "a condition; rows that do not meet it are left out"},
     {.name = "zip",
      .shape = FIELDS,
      .help = "arrays side by side: their first elements are the first row"},
@@ -77,7 +80,8 @@ static void parse_zip(struct loader *loader, const struct worker *worker,
                 &set->n_fields);
     for (size_t i = 0; i < set->n_fields && *base; i++) {
         struct field *field = &set->fields[i];
-        const char *whole = load_printf(loader, "%s%s", base, field->at);
+        const char *whole =
+            field->at ? load_printf(loader, "%s%s", base, field->at) : NULL;
         if (whole)
             field->at = whole;
     }
@@ -120,12 +124,21 @@ static void refuse_compute(struct loader *loader, const struct row_set *set,
                      set->fields[i].name);
 }
 
+static bool has_place(const struct row_set *set)
+{
+    for (size_t i = 0; i < set->n_fields; i++)
+        if (set->fields[i].at)
+            return true;
+    return false;
+}
+
 static void parse_set(struct loader *loader, const struct worker *worker,
                       struct row_set *set, const struct yaml_node *node)
 {
     const struct yaml_node *each = yaml_get(node, "each");
     const struct yaml_node *zip = yaml_get(node, "zip");
     const struct yaml_node *required = yaml_get(node, "required");
+    const struct yaml_node *where = yaml_get(node, "where");
 
     load_check_keys(loader, node, "rows", set_members);
     if (!each == !zip)
@@ -138,8 +151,14 @@ static void parse_set(struct loader *loader, const struct worker *worker,
     else
         parse_each(loader, worker, set, node, each);
     refuse_compute(loader, set, node);
+    if (set->n_fields && !has_place(set))
+        complain(loader, node,
+                 "rows '%s' need a field with a place in the answer",
+                 set->name);
     if (required)
         load_boolean(loader, required, "required", &set->required);
+    if (where)
+        load_formula(loader, where, "where", &set->where);
 }
 
 void read_rows(struct loader *loader, struct worker *worker,

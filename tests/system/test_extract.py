@@ -280,3 +280,44 @@ def test_long_series(take, store):
     found = dict(store.query(
         "SELECT symbol, count(DISTINCT a) FROM many GROUP BY symbol"))
     assert found == dict.fromkeys(texts, 20000)
+
+
+# Values.
+
+def test_pence_become_pounds(take, store):
+    """A price in pence is divided exactly, and its currency replaced; what is
+    required is looked at after that, and fails a key with the reason."""
+    fields = {
+        "price": {"at": "/p", "value": "if(currency == 'GBp', price / 100,"
+                                       " price)"},
+        "currency": {"at": "/c", "type": "text", "value":
+                     "if(currency == 'GBp', 'GBP', upper(currency))"},
+        "cents": {"value": "round(price, 2, 'half_up')"},
+        "day": {"value": "date(time('2026-08-07T23:00:00-02:00'))"}}
+    result = take({"A": '{"p": 7880.999755859375, "c": "GBp"}',
+                   "B": '{"p": 78.80999755859375, "c": "usd"}',
+                   "C": '{"p": -1, "c": "EUR"}'},
+                  harness.store(symbol="key", price="price", c="currency",
+                                cents="cents", day="day"),
+                  fields=fields, require=["price > 0"])
+    assert result.status == 3, result
+    found = {row[0]: row[1:] for row in store.rows(
+        columns="symbol, price, c, cents, day")}
+    assert found == {
+        "A": ("78.80999755859375", "GBP", "7881.00", "2026-08-08"),
+        "B": ("78.80999755859375", "USD", "78.81", "2026-08-08")}
+    assert store.failures() == {"C": "requirement"}
+    detail, = store.query("SELECT detail FROM windrow_failures")[0]
+    assert detail == "not met: price > 0"
+
+
+def test_values_of_rows(take, store):
+    """An element's value may use the record's fields; rows are chosen."""
+    rows = {**ZIP, "where": "open is not null and close < 3",
+            "zip": {**ZIP["zip"], "unit": {"value": "lower(currency)"},
+                    "high": {"value": "close + 0.001"}}}
+    result = take({"A": BARS}, bars(unit="unit", high="high"),
+                  queues=("bars",), fields=CURRENCY, rows={"bars": rows})
+    assert result.status == 0, result
+    assert series(store, "symbol, time, open, close, unit, high") == [
+        ("A", "20:00:00", "1.10", "1.25", "usd", "1.251")]

@@ -50,13 +50,17 @@ static void dump_fields(const struct field *fields, size_t n,
 {
     for (size_t i = 0; i < n; i++) {
         const struct field *f = &fields[i];
-        buffer_printf(out, "%sfield %s: '%s' %s%s", indent, f->name, f->at,
-                      type_name(f->type), f->required ? " required" : "");
+        buffer_printf(out, "%sfield %s: '%s' %s%s", indent, f->name,
+                      f->at ? f->at : "(computed)", type_name(f->type),
+                      f->required ? " required" : "");
         if (f->compute.indicator)
             buffer_printf(out, " compute %s %d",
                           indicator_name(f->compute.indicator), f->compute.n);
         if (f->default_value)
             buffer_printf(out, " default '%s'", f->default_value);
+        if (f->value.text)
+            buffer_printf(out, " value '%s' %s", f->value.text,
+                          type_name(f->stored));
         if (f->unit != USEC_PER_SEC)
             buffer_printf(out, " unit %lld us", (long long)f->unit);
         buffer_append_char(out, '\n');
@@ -74,6 +78,8 @@ static void dump_sets(const struct worker *w, struct buffer *out)
             buffer_printf(out, "zip %s\n", lengths[set->lengths]);
         else
             buffer_printf(out, "each '%s'\n", set->each);
+        if (set->where.text)
+            buffer_printf(out, "    where '%s'\n", set->where.text);
         dump_fields(set->fields, set->n_fields, "    ", out);
     }
 }
@@ -140,6 +146,8 @@ static void dump_worker(const struct pipeline *p, const struct worker *w,
     if (w->request.user_agent)
         dump_request(&w->request, out);
     dump_fields(w->fields, w->n_fields, "  ", out);
+    for (size_t i = 0; i < w->n_requires; i++)
+        dump_text(out, "require", w->requires[i].text);
     dump_sets(w, out);
     dump_kind(w, out);
 }

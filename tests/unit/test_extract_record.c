@@ -178,7 +178,8 @@ static void test_absent_arrays(void **state)
     (void)state;
     assert_takes(ZIP(""), "{\"a\": [1, 2]}", "s: 1 -; 2 -;\n");
     assert_takes(ZIP(""), "{\"a\": null, \"b\": [1]}", "s: - 1;\n");
-    assert_takes(ZIP(""), "{\"c\": 1}", "field_missing: /a: absent\n");
+    assert_takes(ZIP(""), "{\"c\": 1}",
+                 "field_missing: rows s: no array is there\n");
     assert_takes(ZIP(", required: false"), "{\"a\": null}", "s:\n");
     assert_takes(ZIP(""), "{\"a\": [1], \"b\": {}}",
                  "field_type: /b: an object where an array is wanted\n");
@@ -257,6 +258,206 @@ static void test_row_limits(void **state)
     free(many);
 }
 
+/* ---- values ---- */
+
+/* One field `v` of this value, beside fields of each type; the answer is
+ * always the same. */
+static void assert_value(const char *value, const char *expected)
+{
+    static const char fields[] = "    fields:\n"
+                                 "      n: /n\n"
+                                 "      i: {at: /i, type: integer}\n"
+                                 "      t: {at: /t, type: text}\n"
+                                 "      b: {at: /b, type: boolean}\n"
+                                 "      m: {at: /m, type: time}\n"
+                                 "      none: {at: /none, required: false}\n"
+                                 "      \"day-high\": {at: /n}\n";
+    static const char body[] = "{\"n\": 12.50, \"i\": -7, \"t\": \" aB'c \", "
+                               "\"b\": true, \"m\": 1786132801.25}";
+    static const char rest[] = "n 12.50\ni -7\nt  aB'c \nb true\n"
+                               "m 2026-08-07T20:00:01.250000Z\nnone -\n"
+                               "day-high 12.50\nv ";
+    struct buffer options = BUFFER_EMPTY, wanted = BUFFER_EMPTY;
+    buffer_printf(&options,
+                  "%s      v:\n        required: false\n"
+                  "        value: >-\n          %s\n",
+                  fields, value);
+    bool failure = strchr(expected, ':') && strchr(expected, '_');
+    buffer_printf(&wanted, "%s%s\n", failure ? "" : rest, expected);
+    assert_takes(buffer_text(&options), body, buffer_text(&wanted));
+    buffer_free(&options);
+    buffer_free(&wanted);
+}
+
+/* Exact decimals: nothing is rounded that is not told to be. */
+static void test_arithmetic(void **state)
+{
+    (void)state;
+    assert_value("n / 100", "0.1250");
+    assert_value("n / 8", "1.56250");
+    assert_value("n * n", "156.2500");
+    assert_value("n + 0.001 - i", "19.501");
+    assert_value("-n", "-12.50");
+    assert_value("--n", "12.50");
+    assert_value("-i * 2", "14");
+    assert_value("2 + 3 * 4", "14");
+    assert_value("(2 + 3) * 4", "20");
+    assert_value("10 - 3 - 2", "5");
+    assert_value("abs(i)", "7");
+    assert_value("n", "12.50");
+    assert_value("\"day-high\"", "12.50");
+    assert_value("none + 1", "-");
+    assert_value("0.1 + 0.2", "0.3");
+    assert_value("100000000000000000000000000000 * 10 + 1",
+                 "1000000000000000000000000000001");
+    assert_value("(1 - 1) / 4", "0.00");
+}
+
+static void test_rounding(void **state)
+{
+    (void)state;
+    assert_value("round(n, 0)", "12");
+    assert_value("round(n, 1)", "12.5");
+    assert_value("round(n, 4)", "12.5000");
+    assert_value("round(n, 0, 'half_up')", "13");
+    assert_value("round(-n, 0, 'half_up')", "-13");
+    assert_value("round(-n, 0)", "-12");
+    assert_value("round(13.5, 0)", "14");
+    assert_value("round(-12.1, 0, 'floor')", "-13");
+    assert_value("round(-12.1, 0, 'ceiling')", "-12");
+    assert_value("round(12.1, 0, 'up')", "13");
+    assert_value("round(-12.9, 0, 'down')", "-12");
+    assert_value("divide(n, 3, 4)", "4.1667");
+    assert_value("divide(2, 3, 0)", "1");
+    assert_value("divide(i, n, 3, 'down')", "-0.560");
+    assert_value("divide(1, 0.001, 0)", "1000");
+    assert_value("divide(1, i + 7, 2)",
+                 "field_value: divide(1, i + 7, 2): division by zero");
+}
+
+static void test_conditions(void **state)
+{
+    (void)state;
+    assert_value("if(t == ' aB''c ', 1, 2)", "1");
+    assert_value("n == 12.5", "true");
+    assert_value("n > 12.49 and i < 0", "true");
+    assert_value("n != 12.5 or b", "true");
+    assert_value("not b", "false");
+    assert_value("b != false", "true");
+    assert_value("n in (1, 12.500)", "true");
+    assert_value("t not in ('x', 'y')", "true");
+    assert_value("none is null", "true");
+    assert_value("n is not null", "true");
+    assert_value("none > 1", "-");
+    assert_value("none > 1 or b", "true");
+    assert_value("none > 1 and b", "-");
+    assert_value("none > 1 and not b", "false");
+    assert_value("not (none > 1)", "-");
+    assert_value("if(none > 1, 'a', 'b')", "b");
+    assert_value("coalesce(none, i)", "-7");
+    assert_value("if(b, null, n)", "-");
+    assert_value("m >= time('2026-08-07T22:00:01+02:00')", "true");
+    assert_value("m < time('2026-08-07')", "false");
+    assert_value("'a' < 'b'", "true");
+}
+
+static void test_texts(void **state)
+{
+    (void)state;
+    assert_value("upper(trim(t))", "AB'C");
+    assert_value("lower(t)", " ab'c ");
+    assert_value("replace(t, 'B', '\u00df')", " a\u00df'c ");
+    assert_value("replace('aaa', 'a', '')", "");
+    assert_value("replace('abc', '', 'x')", "abc");
+    assert_value("concat(trim(t), '-', text(n), '-', text(b))",
+                 "aB'c-12.50-true");
+    assert_value("concat('a', text(none))", "-");
+    assert_value("number(replace('1,234.50', ',', '')) * 2", "2469.00");
+    assert_value("number(' 7 ')", "7");
+    assert_value("number(t)", "field_value: number(t): the text is no number");
+    assert_value("date(m)", "2026-08-07");
+    assert_value("unix(m)", "1786132801.250000");
+    assert_value("time('2026-08-07')", "2026-08-07T00:00:00.000000Z");
+    assert_value("time(t)",
+                 "field_value: time(t): the text is no time in ISO 8601");
+}
+
+/* What is too long to be computed with is a failure, not a long time. */
+static void test_large_numbers(void **state)
+{
+    (void)state;
+    static const char options[] = "    fields: {a: {at: /a, value: a * a}}\n";
+    assert_takes(options, "{\"a\": 1e999}",
+                 "field_value: a * a: a number of more than 1000 digits\n");
+    assert_takes(options, "{\"a\": 1e99999999}",
+                 "field_value: a * a: a number of more than 1000 digits\n");
+    assert_takes("    fields: {a: {at: /a, value: a > 0}}\n",
+                 "{\"a\": 1e-1001}",
+                 "field_value: a > 0: a number of more than 1000 digits\n");
+    assert_takes("    fields: {a: {at: /a, value: a > 0}}\n",
+                 "{\"a\": 1e-1000}", "a true\n");
+}
+
+/* A value sees what was sent; a field without a place may be used below it;
+ * what is required sees what is stored. */
+static void test_pence(void **state)
+{
+    (void)state;
+    static const char options[] =
+        "    fields:\n"
+        "      pence: {value: \"c in ('GBp', 'GBX')\"}\n"
+        "      c: {at: /c, type: text, value: \"if(pence, 'GBP', c)\"}\n"
+        "      p: {at: /p, value: \"if(c == 'GBp', p / 100, p)\"}\n"
+        "    require: [p > 1, c == upper(c)]\n";
+    assert_takes(options, "{\"c\": \"GBp\", \"p\": 9.0000004E2}",
+                 "pence true\nc GBP\np 9.0000004\n");
+    assert_takes(options, "{\"c\": \"USD\", \"p\": 9.0000004E2}",
+                 "pence false\nc USD\np 9.0000004E2\n");
+    assert_takes(options, "{\"c\": \"GBp\", \"p\": 99}",
+                 "requirement: not met: p > 1\n");
+    assert_takes(options, "{\"c\": \"Eur\", \"p\": 2}",
+                 "requirement: not met: c == upper(c)\n");
+    assert_takes("    fields: {a: {at: /a, required: false}}\n"
+                 "    require: [a > 0]\n",
+                 "{}", "requirement: not met: a > 0\n");
+}
+
+/* A value that is null fails a field that is required, as what was sent
+ * does. */
+static void test_null_values(void **state)
+{
+    (void)state;
+    assert_takes("    fields: {a: {at: /a, required: false}, "
+                 "v: {value: a + 1}}\n",
+                 "{}", "field_null: v: null: a + 1\n");
+    assert_takes("    fields: {a: {at: /a, default: 1, value: a + 1}}\n", "{}",
+                 "a 2\n");
+    assert_takes("    fields: {a: {at: /a, value: a + 1}}\n", "{}",
+                 "field_missing: /a: absent\n");
+}
+
+/* Values of rows see their element, and the record; rows that do not meet
+ * `where` are left out. */
+static void test_values_of_rows(void **state)
+{
+    (void)state;
+    assert_takes(
+        "    rows:\n"
+        "      s:\n"
+        "        zip: {a: {at: /a, value: a * by}, up: {value: a > 1}, "
+        "b: /b}\n"
+        "        where: b is not null and a < 50\n"
+        "    fields: {by: {at: /by, value: by * 2}}\n"
+        "    require: [by == 20]\n",
+        "{\"a\": [1, 2, 3, 5], \"b\": [1, null, 2, 3], \"by\": 10}",
+        "by 20\ns: 10 false 1; 30 true 2;\n");
+    assert_takes("    rows: {s: {each: /x, fields: {p: {at: /p, "
+                 "value: number(p), type: text}}}}\n",
+                 "{\"x\": [{\"p\": \"1.0\"}, {}, {\"p\": \"x\"}]}",
+                 "field_value: number(p): the text is no number "
+                 "(element 2 of /x)\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -267,6 +468,14 @@ int main(void)
         cmocka_unit_test(test_each),
         cmocka_unit_test(test_rows_of_half_a_document),
         cmocka_unit_test(test_row_limits),
+        cmocka_unit_test(test_arithmetic),
+        cmocka_unit_test(test_rounding),
+        cmocka_unit_test(test_conditions),
+        cmocka_unit_test(test_texts),
+        cmocka_unit_test(test_large_numbers),
+        cmocka_unit_test(test_pence),
+        cmocka_unit_test(test_null_values),
+        cmocka_unit_test(test_values_of_rows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
