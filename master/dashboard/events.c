@@ -154,10 +154,12 @@ size_t events_clients(const struct events *events)
 void events_free(struct events **ptr)
 {
     struct events *events = *ptr;
+    struct client *client, *next;
     if (!events)
         return;
-    while (events->clients)
-        hang_up(events->clients);
+    DL_FOREACH_SAFE (events->clients, client, next) {
+        hang_up(client);
+    }
     evbuffer_free(events->chunk);
     free(events);
     *ptr = NULL;

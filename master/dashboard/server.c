@@ -243,7 +243,7 @@ static void on_request(struct evhttp_request *http, void *context)
 
 static void name_url(struct server *server, evutil_socket_t fd)
 {
-    struct sockaddr_storage bound;
+    struct sockaddr_storage bound = {0};
     socklen_t len = sizeof bound;
     bool six = strchr(server->access->address, ':');
     int port = server->access->port;

@@ -38,6 +38,7 @@ static int64_t half_done(struct fixture *f)
     closed.closing.n_failures = 2;
     closed.closing.n_keys_done = 4;
     ok(ledger_close_batch(f->ledger, &closed.closing, &result, &err), &err);
+    closed.closing.failures = NULL; /* they go, it stays */
     return run;
 }
 
