@@ -87,11 +87,11 @@ def sweep(bench, systems, what, values, label):
     disks = [LOOSE] if bench.quick else [DURABLE, LOOSE]
     kinds = [(way, disk) for way in ("closing", "copy") for disk in disks]
 
-    def system(way, disk, value):
+    def stored(way, disk, value):
         return lambda: systems.store(disk, way, parts=SWEPT, **{what: value})
 
     rounds = bench.in_turn(label, {
-        f"{way}, {disk}, {value}": system(way, disk, value)
+        f"{way}, {disk}, {value}": stored(way, disk, value)
         for way, disk in kinds for value in values},
         rounds=bench.n_rounds(1, 3), warm_up=not bench.quick, show="rows_s")
     lines = {f"{way}, {disk}": {

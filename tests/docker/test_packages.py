@@ -68,7 +68,7 @@ kill %1
 cd /tmp
 windrow-bench list
 windrow-bench start --rounds 1 --into /tmp/measured >/dev/null 2>&1
-grep 'command to its end' /tmp/measured/report.md
+grep '^| Windrow, list from the page (sp500.yaml) | [0-9]' /tmp/measured/report.md
 rm -r /tmp/measured
 dpkg -s windrow | sed -n 's/^Status: //p'
 apt-get -qq purge -y windrow windrow-node windrow-bench >/dev/null 2>&1
