@@ -23,7 +23,7 @@ class Process:
     """A program that runs: on these cores, its output in a file."""
 
     def __init__(self, command, folder, cores=None, env=None, name=None,
-                 death=signal.SIGKILL, stdin=None):
+                 death=signal.SIGKILL):
         self.command = [str(word) for word in command]
         self.name = name or pathlib.Path(self.command[0]).name
         self.log = pathlib.Path(folder) / f"{self.name}.log"
@@ -36,7 +36,7 @@ class Process:
         with open(self.log, "wb") as log:
             self.began = time.monotonic()
             self.process = subprocess.Popen(
-                self.command, stdin=stdin or subprocess.DEVNULL, stdout=log,
+                self.command, stdin=subprocess.DEVNULL, stdout=log,
                 stderr=subprocess.STDOUT, cwd=folder, preexec_fn=prepare,
                 env={**os.environ, **(env or {})}, start_new_session=True)
         self.pid = self.process.pid

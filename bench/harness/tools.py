@@ -25,7 +25,7 @@ class Failed(Exception):
     """A system did not do what it was asked for; it does not count."""
 
 
-def program(name, package=None):
+def program(name):
     """The path of a program, ours or the machine's."""
     for folder in (BUILD, INSTALLED):
         if folder and (folder / name).exists():
@@ -36,7 +36,7 @@ def program(name, package=None):
     if name.startswith("windrow"):
         raise Missing(f"{name} is not built" + (
             f" in {BUILD}: ./dev build" if BUILD else ", nor in PATH"))
-    package = package or PACKAGES.get(name, name)
+    package = PACKAGES.get(name, name)
     raise Missing(f"{name} is missing: apt-get install {package}")
 
 
