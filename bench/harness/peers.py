@@ -1,7 +1,7 @@
 """What one would write or take instead of Windrow: bench/peers/, run.
 
-All take the same arguments (where, which keys, how many at once, which
-database), fetch and read the same answers, and store the same rows.
+All take the same arguments (where, which keys, how many at once, on how many
+cores, which database), fetch and read the same answers, and store the same rows.
 """
 import os
 import pathlib
@@ -77,15 +77,15 @@ def scrapy_command():
 
 
 def measure(folder, command, server, postgres, keys, count, concurrency,
-            cores, arguments=()):
+            cores):
     """One run of the peer whose command `command()` gives, into an empty
     table; its figures. `server` is nginx."""
     command = command()
     postgres.clear()
     outcome = run(
         [*command, "--url", server.url, "--keys", keys, "--dsn", postgres.url,
-         "--concurrency", concurrency, *arguments],
+         "--concurrency", concurrency, "--cores", len(cores)],
         folder, cores=cores, servers={"nginx": server, "postgres": postgres},
-        env={"GOMAXPROCS": str(len(cores))}, name="peer")
+        name="peer")
     postgres.check(count)
     return of_outcome(outcome, count)

@@ -48,8 +48,7 @@ def pipeline(folder, url, keys, instances=64, options=""):
 
 
 def measure(folder, path, store, count, *, nodes=1, cores=None, servers=None,
-            look=False, limit=900, arguments=(), before=(), env=None,
-            name="windrow"):
+            look=False, limit=900, before=(), env=None, name="windrow"):
     """One run of the pipeline at `path` into `store` (a URL) by so many
     nodes; its figures. Failed unless all `count` keys were stored.
 
@@ -61,8 +60,7 @@ def measure(folder, path, store, count, *, nodes=1, cores=None, servers=None,
     summary = folder / "summary.json"
     outcome = run(
         [*before, tools.program("windrow"), "run", path, "--scale", nodes,
-         "--store", store, "--progress", "none", "--summary", summary,
-         *arguments],
+         "--store", store, "--progress", "none", "--summary", summary],
         folder, cores=cores, servers=servers, look=look, limit=limit,
         env=env, name=name)
     told = json.loads(summary.read_text())

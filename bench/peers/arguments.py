@@ -15,7 +15,8 @@ def parse():
     parser.add_argument("--keys", required=True, help="file, a key a line")
     parser.add_argument("--dsn", required=True, help="of PostgreSQL")
     parser.add_argument("--concurrency", type=int, default=64)
-    parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--cores", type=int, default=1,
+                        help="where the peer can use more than one")
     parser.add_argument("--uvloop", action="store_true")
     return parser.parse_args()
 

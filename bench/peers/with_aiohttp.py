@@ -1,5 +1,5 @@
 """Keys from a file, a chart for each, a row for each into PostgreSQL: aiohttp
-and asyncpg, an event loop a process, rows by COPY in batches."""
+and asyncpg, an event loop a core, rows by COPY in batches."""
 import asyncio
 import datetime
 import decimal
@@ -66,17 +66,17 @@ def run_process(options, part):
     if options.uvloop:
         import uvloop
         uvloop.install()
-    keys = arguments.read_keys(options.keys)[part::options.processes]
+    keys = arguments.read_keys(options.keys)[part::options.cores]
     asyncio.run(run(options, keys))
 
 
 def main():
     options = arguments.parse()
-    if options.processes == 1:
+    if options.cores == 1:
         return run_process(options, 0)
-    with multiprocessing.Pool(options.processes) as pool:
+    with multiprocessing.Pool(options.cores) as pool:
         pool.starmap(run_process, [(options, part) for part in
-                                   range(options.processes)])
+                                   range(options.cores)])
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import (
 	"log"
 	"net/http"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -128,7 +129,9 @@ func main() {
 	file := flag.String("keys", "", "a key a line")
 	dsn := flag.String("dsn", "", "of PostgreSQL")
 	concurrency := flag.Int("concurrency", 64, "requests in flight")
+	cores := flag.Int("cores", 1, "threads that run Go at a time")
 	flag.Parse()
+	runtime.GOMAXPROCS(*cores)
 	debug.SetGCPercent(gcPercent)
 
 	keys := make(chan string, *concurrency)
