@@ -73,7 +73,7 @@ install(DIRECTORY pipelines/ DESTINATION ${CMAKE_INSTALL_DATADIR}/windrow/pipeli
         COMPONENT windrow FILES_MATCHING PATTERN "*.yaml" PATTERN "*.csv")
 install(FILES README.md DESTINATION ${windrow_doc} COMPONENT windrow OPTIONAL)
 install(DIRECTORY docs/ DESTINATION ${windrow_doc}/docs COMPONENT windrow
-        OPTIONAL FILES_MATCHING PATTERN "*.md" PATTERN "*.svg"
+        OPTIONAL FILES_MATCHING PATTERN "*.md" PATTERN "*.svg" PATTERN "*.png"
         PATTERN man EXCLUDE PATTERN capture EXCLUDE)
 install(FILES proto/PROTOCOL.md DESTINATION ${windrow_doc}/proto
         COMPONENT windrow OPTIONAL)

@@ -217,6 +217,9 @@ static json_t *run_object(const struct status *status,
 {
     const struct status_run *run = &status->run;
     struct master_view view = master_core_view(core);
+    json_int_t before = run->stored_before + run->failed_before;
+    json_int_t stored = run->stored_before + view.stored;
+    json_int_t failed = run->failed_before + view.failed;
     return json_pack(
         "{s:s, s:i, s:s, s:I, s:I, s:s, s:I, s:s, s:s, s:I, s:I, s:I, s:I,"
         " s:I, s:I, s:i, s:i}",
@@ -225,12 +228,9 @@ static json_t *run_object(const struct status *status,
         (json_int_t)run->epoch, "host", status->host, "pid",
         (json_int_t)getpid(), "program", WINDROW_VERSION, "state",
         moment->state, "at", (json_int_t)clock_wall(), "started",
-        (json_int_t)status->started_at, "stored",
-        (json_int_t)(run->stored_before + view.stored), "failed",
-        (json_int_t)(run->failed_before + view.failed), "before",
-        (json_int_t)(run->stored_before + run->failed_before), "open",
-        (json_int_t)moment->open_keys, "nodes_alive", view.nodes_alive,
-        "nodes_wanted", moment->nodes_wanted);
+        (json_int_t)status->started_at, "stored", stored, "failed", failed,
+        "before", before, "open", (json_int_t)moment->open_keys, "nodes_alive",
+        view.nodes_alive, "nodes_wanted", moment->nodes_wanted);
 }
 
 static int append_text(const char *text, size_t len, void *context)

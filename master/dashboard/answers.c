@@ -185,7 +185,9 @@ static void ask_now(struct answer *answer)
 
 static bool is_fresh(const struct answer *answer)
 {
-    usec_t fresh = answer->took * ANSWERS_REST;
+    bool away = error_code_kind(answer->err.code) == ERROR_RETRY &&
+                answer->err.code != ERR_NONE;
+    usec_t fresh = away ? 0 : answer->took * ANSWERS_REST;
     if (fresh < ANSWERS_FRESH)
         fresh = ANSWERS_FRESH;
     return clock_monotonic() < answer->known_at + fresh;

@@ -15,7 +15,8 @@
 
 #define ANSWERS_KEPT_MAX 64 /* questions whose answer is kept or awaited */
 #define ANSWERS_FRESH USEC_PER_SEC
-/* A question that took long is not asked again for so many times as long. */
+/* A question that took long is not asked again for so many times as long,
+ * unless the database was away. */
 #define ANSWERS_REST 10
 #define ANSWERS_WAITING_MAX 512 /* requests */
 

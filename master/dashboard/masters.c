@@ -329,8 +329,10 @@ void masters_free(struct masters **ptr)
     struct masters *masters = *ptr;
     if (!masters)
         return;
-    while (masters->list)
-        told_free(masters->list);
+    struct told *told, *next;
+    DL_FOREACH_SAFE (masters->list, told, next) {
+        told_free(told);
+    }
     if (masters->look)
         event_free(masters->look);
     wire_context_free(&masters->wire);

@@ -211,6 +211,7 @@ def test_database_away(start, cluster, windrow, origin, fragile):
     assert dashboard.ask("/healthz")[0] == 200
     fragile.start()
     until(lambda: dashboard.ask("/readyz")[0] == 200, "ready again", 15)
+    until(lambda: dashboard.ask("/api/runs/1")[0] == 200, "answers again", 5)
     assert dashboard.json("/api/runs/1")["stored"] == 3
 
 
