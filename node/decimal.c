@@ -122,12 +122,13 @@ bool decimal_add(const struct decimal *a, const struct decimal *b,
 bool decimal_subtract(const struct decimal *a, const struct decimal *b,
                       struct decimal *ret)
 {
-    mpz_t x, y;
-    mpz_inits(x, y, NULL);
-    ret->places = align(a, b, x, y);
-    mpz_sub(ret->whole, x, y);
-    mpz_clears(x, y, NULL);
-    return fits(ret);
+    struct decimal minus;
+    decimal_init(&minus);
+    mpz_neg(minus.whole, b->whole);
+    minus.places = b->places;
+    bool good = decimal_add(a, &minus, ret);
+    decimal_fini(&minus);
+    return good;
 }
 
 bool decimal_multiply(const struct decimal *a, const struct decimal *b,

@@ -241,18 +241,27 @@ static bool compute_number(struct evaluation *ev, const struct expression *e,
     return good;
 }
 
+/* All arguments of `e`; *ret_any_null: one is null. */
+static bool compute_args(struct evaluation *ev, const struct expression *e,
+                         struct slice *ret_args, bool *ret_any_null)
+{
+    *ret_any_null = false;
+    for (size_t i = 0; i < e->n_args; i++) {
+        if (!compute(ev, e->args[i], &ret_args[i]))
+            return false;
+        *ret_any_null |= !ret_args[i].data;
+    }
+    return true;
+}
+
 static bool compute_arithmetic(struct evaluation *ev,
                                const struct expression *e, struct slice *ret)
 {
     struct slice args[2] = {{0}};
-    bool any_null = false;
-    for (size_t i = 0; i < e->n_args; i++) {
-        if (!compute(ev, e->args[i], &args[i]))
-            return false;
-        any_null |= !args[i].data;
-    }
+    bool any_null;
     *ret = null;
-    return any_null || compute_number(ev, e, args, ret);
+    return compute_args(ev, e, args, &any_null) &&
+           (any_null || compute_number(ev, e, args, ret));
 }
 
 /* Texts */
@@ -394,21 +403,17 @@ static bool compute_call(struct evaluation *ev, const struct expression *e,
                          struct slice *ret)
 {
     struct slice args[EXPRESSION_ARGS_MAX] = {{0}};
-    bool any_null = false;
+    bool any_null;
     if (e->function == FUNCTION_IF)
         return compute_if(ev, e, ret);
     if (e->function == FUNCTION_COALESCE)
         return compute_coalesce(ev, e, ret);
-    for (size_t i = 0; i < e->n_args; i++) {
-        if (!compute(ev, e->args[i], &args[i]))
-            return false;
-        any_null |= !args[i].data;
-    }
     *ret = null;
-    return any_null || call(ev, e, args, ret);
+    return compute_args(ev, e, args, &any_null) &&
+           (any_null || call(ev, e, args, ret));
 }
 
-/* As deep as the expression is nested: see EXPRESSION_DEPTH_MAX. */
+/* As deep as the expression has operators: EXPRESSION_BYTES_MAX bounds them. */
 static bool compute(struct evaluation *ev, const struct expression *e,
                     struct slice *ret)
 {

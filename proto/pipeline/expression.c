@@ -328,36 +328,35 @@ static struct expression *make_arithmetic(struct parser *p, size_t at,
                                b);
 }
 
-static struct expression *parse_term(struct parser *p)
+/* Operands of the next higher level, joined from left to right by the first or
+ * the second of `signs`, which stand for `ops`. */
+static struct expression *
+parse_level(struct parser *p, struct expression *(*operand)(struct parser *p),
+            const char signs[2], const enum expression_op ops[2])
 {
-    struct expression *e = parse_unary(p);
+    struct expression *e = operand(p);
     for (;;) {
         expression_skip(p);
         size_t at = p->at;
         char c = e ? p->text[at] : '\0';
-        if (c != '*' && c != '/')
+        if (!c || (c != signs[0] && c != signs[1]))
             return e;
         p->at++;
-        struct expression *b = parse_unary(p);
-        e = b ? make_arithmetic(p, at, c == '*' ? OP_MULTIPLY : OP_DIVIDE, e, b)
-              : NULL;
+        struct expression *b = operand(p);
+        e = b ? make_arithmetic(p, at, ops[c == signs[1]], e, b) : NULL;
     }
+}
+
+static struct expression *parse_term(struct parser *p)
+{
+    static const enum expression_op ops[] = {OP_MULTIPLY, OP_DIVIDE};
+    return parse_level(p, parse_unary, "*/", ops);
 }
 
 struct expression *expression_parse_sum(struct parser *p)
 {
-    struct expression *e = parse_term(p);
-    for (;;) {
-        expression_skip(p);
-        size_t at = p->at;
-        char c = e ? p->text[at] : '\0';
-        if (c != '+' && c != '-')
-            return e;
-        p->at++;
-        struct expression *b = parse_term(p);
-        e = b ? make_arithmetic(p, at, c == '+' ? OP_ADD : OP_SUBTRACT, e, b)
-              : NULL;
-    }
+    static const enum expression_op ops[] = {OP_ADD, OP_SUBTRACT};
+    return parse_level(p, parse_term, "+-", ops);
 }
 
 const struct expression *expression_parse(const char *text,

@@ -116,19 +116,27 @@ static struct expression *parse_not(struct parser *p)
     return negated(p, e);
 }
 
-static struct expression *parse_and(struct parser *p)
+/* Conditions of the next higher level, joined by `word`. */
+static struct expression *
+parse_joined(struct parser *p, struct expression *(*operand)(struct parser *p),
+             const char *word, enum expression_op op)
 {
-    struct expression *e = parse_not(p);
+    struct expression *e = operand(p);
     for (;;) {
         expression_skip(p);
         size_t at = p->at;
-        if (!e || !expression_take(p, "and"))
+        if (!e || !expression_take(p, word))
             return e;
-        struct expression *b = parse_not(p);
+        struct expression *b = operand(p);
         if (b && (!expression_is_boolean(e) || !expression_is_boolean(b)))
-            return expression_fail(p, at, "'and' is for conditions");
-        e = b ? expression_make_two(p, OP_AND, FIELD_BOOLEAN, e, b) : NULL;
+            return expression_fail(p, at, "'%s' is for conditions", word);
+        e = b ? expression_make_two(p, op, FIELD_BOOLEAN, e, b) : NULL;
     }
+}
+
+static struct expression *parse_and(struct parser *p)
+{
+    return parse_joined(p, parse_not, "and", OP_AND);
 }
 
 struct expression *expression_parse_or(struct parser *p)
@@ -136,17 +144,7 @@ struct expression *expression_parse_or(struct parser *p)
     expression_skip(p);
     if (p->depth++ >= EXPRESSION_DEPTH_MAX)
         return expression_fail(p, p->at, "nested too deeply");
-    struct expression *e = parse_and(p);
-    for (;;) {
-        expression_skip(p);
-        size_t at = p->at;
-        if (!e || !expression_take(p, "or"))
-            break;
-        struct expression *b = parse_and(p);
-        if (b && (!expression_is_boolean(e) || !expression_is_boolean(b)))
-            return expression_fail(p, at, "'or' is for conditions");
-        e = b ? expression_make_two(p, OP_OR, FIELD_BOOLEAN, e, b) : NULL;
-    }
+    struct expression *e = parse_joined(p, parse_and, "or", OP_OR);
     p->depth--;
     return e;
 }
