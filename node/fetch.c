@@ -59,6 +59,7 @@ struct handle {
     struct transfer transfer;       /* what the callbacks fill */
     struct curl_slist *resolve;     /* this transfer's CURLOPT_RESOLVE */
     bool fresh;                     /* CURLOPT_FRESH_CONNECT is set */
+    bool spent;                     /* `easy` has not ended a transfer well */
     struct buffer url;
     struct handle *prev, *next; /* in idle or waiting */
     UT_hash_handle hh;          /* in pool->busy, by id */
@@ -254,6 +255,7 @@ static void finish_flying(struct fetch_pool *pool, struct handle *handle,
                           CURLcode code)
 {
     struct fetch_answer answer;
+    handle->spent = code != CURLE_OK;
     transfer_answer(&handle->transfer, handle->easy, code, &answer);
     answer.request = handle->request;
     curl_off_t bytes = 0, took = 0;
@@ -357,8 +359,28 @@ static bool tell_addresses(struct fetch_pool *pool, struct handle *handle,
                                                handle->resolve) == CURLE_OK;
 }
 
+/* After a transfer that failed or was cancelled, libcurl may keep its buffer,
+ * and then refuses another size of it, or, after curl_easy_reset(), takes it
+ * for larger than it is. So that handle is not used again; its connections are
+ * the shard's. */
+static bool renew(struct handle *handle)
+{
+    if (!handle->spent)
+        return true;
+    CURL *easy = curl_easy_init();
+    if (!easy)
+        return false;
+    curl_easy_cleanup(handle->easy);
+    handle->easy = easy;
+    handle->optioned = NULL;
+    handle->spent = false;
+    return true;
+}
+
 static bool set_options(struct fetch_pool *pool, struct handle *handle)
 {
+    if (!renew(handle))
+        return false;
     if (handle->optioned != handle->request ||
         handle->optioned_foreign != handle->foreign) {
         curl_easy_reset(handle->easy);
@@ -383,12 +405,13 @@ static void fly(struct fetch_pool *pool, struct handle *handle,
     if (!set_options(pool, handle) ||
         !tell_addresses(pool, handle, host_port, resolved) ||
         curl_multi_add_handle(handle->shard->multi, handle->easy)) {
-        handle->optioned = NULL;
+        handle->spent = true;
         finish_failed(pool, handle, REASON_INTERNAL,
                       "no memory for a transfer");
         return;
     }
     waiting_remove(pool, handle);
+    handle->spent = true; /* until it is known to have ended well */
     handle->state = HANDLE_FLYING;
     pool->n_flying++;
 }

@@ -353,6 +353,21 @@ static void test_broken_connections(void **state)
     assert_ends(&plain, "/hello", REASON_NONE, 200); /* and it goes on */
 }
 
+/* What libcurl itself refuses, before there is a connection, leaves nothing
+ * that harms another request. */
+static void test_after_a_refused_url(void **state)
+{
+    (void)state;
+    char url[100];
+    snprintf(url, sizeof url, "http://a%%00@127.0.0.1:%d/hello", web_port(web));
+    for (int i = 0; i < 2; i++) {
+        start_url(0, &plain, url);
+        run_until(n_done + 1);
+        assert_int_equal(outcomes[0].reason, REASON_BAD_KEY);
+        assert_ends(&tight, "/hello", REASON_NONE, 200);
+    }
+}
+
 /* A first header line that goes on from one before it, which there is none of:
  * libcurl before 8.1.1 would add it to a header of the transfer before, which
  * is freed (found by fuzz_response). */
@@ -524,6 +539,7 @@ int main(void)
         fetched(test_redirects),
         fetched(test_relative_redirects),
         fetched(test_broken_connections),
+        fetched(test_after_a_refused_url),
         fetched(test_a_folded_first_line),
         fetched(test_odd_heads),
         fetched(test_deny_private),
