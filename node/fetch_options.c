@@ -20,7 +20,9 @@
 #include "fetch_url.h"
 
 #define STATUS_MAX 999
-#define RECEIVE_BYTES 4096  /* libcurl's buffer for each transfer */
+/* libcurl's buffer for each transfer: an answer such as the one before fits. */
+#define RECEIVE_BYTES_MIN 2048
+#define RECEIVE_BYTES_MAX 16384
 #define IDLE_SECONDS_MAX 50 /* below the idle limits of common servers */
 
 /*
@@ -260,6 +262,7 @@ bool transfer_options(struct transfer *transfer, CURL *easy,
     transfer->request = request;
     transfer->easy = easy;
     transfer->base[0] = '\0';
+    transfer->receive_bytes = 0;
     SET(CURLOPT_HEADER, heads_are_written() ? 1L : 0L);
     SET(CURLOPT_WRITEFUNCTION, on_written);
     SET(CURLOPT_WRITEDATA, transfer);
@@ -277,12 +280,23 @@ bool transfer_options(struct transfer *transfer, CURL *easy,
     SET(CURLOPT_CONNECTTIMEOUT_MS,
         (long)(request->connect_timeout / USEC_PER_MSEC));
     SET(CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)request->body_bytes_max);
-    SET(CURLOPT_BUFFERSIZE, (long)RECEIVE_BYTES);
     SET(CURLOPT_MAXAGE_CONN, (long)IDLE_SECONDS_MAX);
     SET(CURLOPT_DNS_CACHE_TIMEOUT, -1L); /* resolve.c refreshes it */
     SET(CURLOPT_ERRORBUFFER, transfer->error);
     return set_security(easy, share, ca_file) &&
            set_headers(transfer, easy, request, foreign);
+}
+
+static bool set_receive_bytes(struct transfer *transfer)
+{
+    CURL *easy = transfer->easy;
+    long bytes = RECEIVE_BYTES_MIN;
+    while (bytes < RECEIVE_BYTES_MAX && (size_t)bytes < transfer->answer_bytes)
+        bytes *= 2;
+    if (bytes != transfer->receive_bytes)
+        SET(CURLOPT_BUFFERSIZE, bytes);
+    transfer->receive_bytes = bytes;
+    return true;
 }
 
 bool transfer_url(struct transfer *transfer, const char *url)
@@ -302,7 +316,7 @@ bool transfer_url(struct transfer *transfer, const char *url)
         SET(CURLOPT_REQUEST_TARGET, url + base);
     }
     memcpy(transfer->base, own, sizeof own);
-    return true;
+    return set_receive_bytes(transfer);
 }
 
 void transfer_begin(struct transfer *transfer)
@@ -478,6 +492,7 @@ void transfer_answer(struct transfer *transfer, CURL *easy, CURLcode code,
 void transfer_rest(struct transfer *transfer)
 {
     struct spare_bodies *spare = transfer->spare;
+    transfer->answer_bytes = transfer->head_bytes + transfer->body.len;
     if (!transfer->body.data)
         return;
     if (!spare || spare->n == SPARE_BODIES_MAX ||

@@ -47,8 +47,10 @@ struct transfer {
     enum transfer_part part;
     struct buffer body;
     size_t head_bytes;
-    bool too_large; /* it was ended for the size of its body */
-    bool denied;    /* it was ended for its address */
+    size_t answer_bytes; /* of the transfer before, head and body */
+    long receive_bytes;  /* libcurl's buffer; 0: not told */
+    bool too_large;      /* it was ended for the size of its body */
+    bool denied;         /* it was ended for its address */
     bool out_of_memory;
     bool no_descriptor;             /* there was none for its connection */
     struct curl_slist *headers;     /* set once by transfer_options() */
