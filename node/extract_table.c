@@ -449,3 +449,25 @@ bool extract_table_keys(struct extract_html *html, struct slice body,
                             keys->n_refused);
     return found;
 }
+
+bool extract_table_place(struct extract_html *html, struct slice body,
+                         size_t *ret_table, size_t *ret_column)
+{
+    struct column_place place = {0};
+    struct extract_result result = {.reason = REASON_NONE};
+    xmlDocPtr page = extract_html_parse(body, &result);
+    bool found = page && find_place(html, page, &place, &result);
+    size_t n = 0;
+    const xmlNode *node = found ? page->children : NULL;
+    for (; node; node = node_after(node, (const xmlNode *)page, true)) {
+        n += is_element(node, "table");
+        if (node == place.table)
+            break;
+    }
+    if (found) {
+        *ret_table = n;
+        *ret_column = place.column + 1;
+    }
+    xmlFreeDoc(page);
+    return found;
+}

@@ -32,4 +32,9 @@ bool extract_table_keys(struct extract_html *html, struct slice body,
                         struct extract_keyset *keys,
                         struct extract_result *result);
 
+/* Which table of the page that is, from 1 in the page's order, and which of its
+ * columns, from 1. False where extract_table_keys() would find none. */
+bool extract_table_place(struct extract_html *html, struct slice body,
+                         size_t *ret_table, size_t *ret_column);
+
 #endif

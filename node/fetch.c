@@ -258,6 +258,7 @@ static void finish_flying(struct fetch_pool *pool, struct handle *handle,
     handle->spent = code != CURLE_OK;
     transfer_answer(&handle->transfer, handle->easy, code, &answer);
     answer.request = handle->request;
+    answer.easy = handle->easy;
     curl_off_t bytes = 0, took = 0;
     curl_easy_getinfo(handle->easy, CURLINFO_SIZE_DOWNLOAD_T, &bytes);
     curl_easy_getinfo(handle->easy, CURLINFO_TOTAL_TIME_T, &took);

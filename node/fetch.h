@@ -40,6 +40,7 @@ struct fetch_answer {
     struct slice redirect;
     usec_t retry_after;              /* -1: none sent; cut to RETRY_AFTER_MAX */
     char detail[FETCH_DETAIL_BYTES]; /* where it failed: one line */
+    void *easy; /* libcurl's handle, to be asked for more; NULL: none */
 };
 
 /* May call fetch_start() and fetch_cancel(), but for no other fetch_. */

@@ -395,7 +395,7 @@ static enum reason reason_of_code(const struct transfer *transfer,
     }
 }
 
-static enum reason reason_of_status(long status, bool retry_after)
+enum reason transfer_reason(long status, bool retry_after)
 {
     if (status == 206) /* a part, which was not asked for */
         return REASON_STATUS_RETRY;
@@ -481,7 +481,7 @@ void transfer_answer(struct transfer *transfer, CURL *easy, CURLcode code,
         answer->redirect = slice_of(redirect_of(transfer, easy));
     if (answer->redirect.len)
         return;
-    answer->reason = reason_of_status(status, answer->retry_after >= 0);
+    answer->reason = transfer_reason(status, answer->retry_after >= 0);
     if (answer->reason != REASON_NONE)
         snprintf(answer->detail, sizeof answer->detail, "HTTP status %ld",
                  status);

@@ -81,6 +81,9 @@ void transfer_answer(struct transfer *transfer, CURL *easy, CURLcode code,
 /* The body is not needed any more. */
 void transfer_rest(struct transfer *transfer);
 
+/* What a status means; REASON_NONE: it is good. */
+enum reason transfer_reason(long status, bool retry_after);
+
 void transfer_free(struct transfer *transfer);
 
 #endif

@@ -23,6 +23,7 @@
 #include "node.h"
 #include "note.h"
 #include "pipeline/settings.h"
+#include "try.h"
 #include "wire/curve.h"
 #include "wire/endpoint.h"
 #include "wire/message.h"
@@ -32,6 +33,7 @@
 
 static const char usage[] =
     "Usage: windrow-node --connect PLACE [OPTION]...\n"
+    "       windrow-node --try [--env FILE]...\n"
     "Fetch, extract and store, for the master at PLACE. `windrow run` starts\n"
     "its own nodes; on another machine, start this.\n"
     "\n"
@@ -51,6 +53,9 @@ static const char usage[] =
     "  --log-level debug|info|warn|error\n"
     "                     as WINDROW_LOG_LEVEL\n"
     "  --health-file FILE touch FILE each second, as WINDROW_HEALTH_FILE\n"
+    "  --try              take one job from standard input, as windrow try "
+    "and\n"
+    "                     windrow test give it, and tell what comes of it\n"
     "  --healthy FILE     only say whether the node that touches FILE lives:\n"
     "                     exit status 0 it does, 1 it does not\n"
     "  --help, --version\n"
@@ -61,7 +66,7 @@ static const char usage[] =
 struct arguments {
     struct node_options node;
     long parent;
-    bool once;
+    bool once, tries;
     enum log_format log_format;
     const char *health_file;
     char default_name[NODE_NAME_BYTES];
@@ -80,6 +85,7 @@ enum option_id {
     OPTION_LOG_LEVEL,
     OPTION_HEALTH_FILE,
     OPTION_HEALTHY,
+    OPTION_TRY,
     OPTION_HELP,
     OPTION_VERSION,
 };
@@ -97,6 +103,7 @@ static const struct option options[] = {
     {"log-level", required_argument, NULL, OPTION_LOG_LEVEL},
     {"health-file", required_argument, NULL, OPTION_HEALTH_FILE},
     {"healthy", required_argument, NULL, OPTION_HEALTHY},
+    {"try", no_argument, NULL, OPTION_TRY},
     {"help", no_argument, NULL, OPTION_HELP},
     {"version", no_argument, NULL, OPTION_VERSION},
     {NULL, 0, NULL, 0},
@@ -177,6 +184,9 @@ static int take_option(int id, struct arguments *arguments)
             return -1;
         fprintf(stderr, "windrow-node: %s\n", err.text);
         return EXIT_UNHEALTHY;
+    case OPTION_TRY:
+        arguments->tries = true;
+        return 0;
     case OPTION_HELP:
         fputs(usage, stdout);
         return -1;
@@ -213,7 +223,8 @@ static int parse_arguments(int argc, char **argv, struct arguments *arguments)
             return status;
     if (optind < argc)
         return bad_usage("unexpected argument", argv[optind]);
-    return take_settings(&arguments->node, arguments->once);
+    return arguments->tries ? 0
+                            : take_settings(&arguments->node, arguments->once);
 }
 
 /* The parent may have died before prctl(): then nothing would end us. */
@@ -311,7 +322,8 @@ static int name_places(const struct settings *settings,
     return status;
 }
 
-static int give_up_the_rest(const struct node_options *node)
+/* `writes`: to its store, that is. */
+static int give_up_the_rest(const struct node_options *node, bool writes)
 {
     static struct confinement confinement; /* too large for the stack */
     struct confined confined;
@@ -321,7 +333,7 @@ static int give_up_the_rest(const struct node_options *node)
         log_debug(node->name, "not confined: WINDROW_CONFINE=no");
         return 0;
     }
-    if (name_places(node->settings, &confinement, &err)) {
+    if (writes && name_places(node->settings, &confinement, &err)) {
         log_error(node->name, "%s", err.text);
         return EXIT_USAGE;
     }
@@ -426,8 +438,9 @@ int main(int argc, char **argv)
         if (end_with_parent(arguments.parent) &&
             !(status = open_health_file(&arguments)) &&
             !(status = open_note(&arguments)) &&
-            !(status = give_up_the_rest(&arguments.node)))
-            status = start(&arguments.node);
+            !(status = give_up_the_rest(&arguments.node, !arguments.tries)))
+            status = arguments.tries ? try_run(arguments.node.settings)
+                                     : start(&arguments.node);
     }
     note_free(&arguments.node.note);
     health_free(&arguments.node.health);

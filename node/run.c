@@ -12,14 +12,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/crash_point.h"
 #include "extract.h"
 #include "failure_notes.h"
 #include "fetch.h"
+#include "foreign.h"
 #include "ledger/run_settings.h"
-#include "pipeline/template.h"
 #include "query.h"
 #include "robots.h"
 #include "store.h"
@@ -27,7 +26,7 @@
 
 struct run {
     struct run_callbacks callbacks;
-    struct buffer own_url, hosts[2]; /* scratch of is_foreign() */
+    struct foreign foreign;
     int64_t number;
     struct pipeline *pipeline;
     struct extractor *extractors[PIPELINE_WORKERS_MAX];
@@ -177,39 +176,6 @@ static void on_gave_up(void *context, const char *why)
 
 /* ---- effects ---- */
 
-static bool is_https(struct slice url)
-{
-    return url.len > 5 && !strncasecmp(url.data, "https", 5);
-}
-
-/* Whether a redirect has led to another host or port, or away from TLS. From
- * http to https at their usual ports is the same host. */
-static bool is_foreign(struct run *run, const struct node_effect *effect)
-{
-    const struct worker *worker = effect->start.worker;
-    struct slice url = effect->start.url, own = effect->start.key;
-    struct buffer *text = &run->own_url, *here = &run->hosts[0],
-                  *there = &run->hosts[1];
-    if (!worker->request.n_headers)
-        return false;
-    buffer_clear(text);
-    buffer_clear(here);
-    buffer_clear(there);
-    if (worker_class_is_fetcher(worker->class)) {
-        if (!request_url(&worker->request, own, text))
-            return true;
-        own = buffer_slice(text);
-    }
-    if (!url_host(own, here) || !url_host(url, there))
-        return true;
-    if (is_https(own) == is_https(url))
-        return strcmp(here->data, there->data) != 0;
-    size_t len = here->len > 3 ? here->len - 3 : 0;
-    return is_https(own) || strcmp(here->data + len, ":80") ||
-           strncmp(here->data, there->data, len) ||
-           strcmp(there->data + len, ":443");
-}
-
 static void tell_not_started(struct run *run, uint64_t fetch, const char *why)
 {
     struct fetched fetched = {.fetch = fetch,
@@ -252,7 +218,9 @@ void run_start(struct run *run, const struct node_effect *effect)
             tell_not_started(run, effect->start.fetch, err.text);
         return;
     }
-    bool foreign = is_foreign(run, effect);
+    bool foreign =
+        worker->request.n_headers &&
+        foreign_is(&run->foreign, worker, effect->start.key, effect->start.url);
     if (worker->request.robots)
         robots_ask(run->robots, effect, foreign);
     else
@@ -446,9 +414,7 @@ void run_free(struct run **ptr)
     arena_free(&run->keys);
     failure_notes_end(&run->notes);
     failure_notes_fini(&run->notes);
-    buffer_free(&run->own_url);
-    buffer_free(&run->hosts[0]);
-    buffer_free(&run->hosts[1]);
+    foreign_free(&run->foreign);
     free(run);
     *ptr = NULL;
 }

@@ -143,6 +143,16 @@ MUSTCHECK
 int ledger_open_to_look(const char *url, struct ledger **ret,
                         struct error *err);
 void ledger_close(struct ledger **ledger);
+
+/* Whether there is a ledger in that database; none is made. ERR_DATABASE_AWAY
+ * of PostgreSQL; a file that is not there holds none. */
+MUSTCHECK
+int ledger_is_there(const char *url, bool *ret, struct error *err);
+/* The type that ledger_use_pipeline() gives a column of a table that it makes
+ * there, and whether it is NOT NULL. */
+const char *ledger_column_type(const char *url, const struct pipeline *pipeline,
+                               const struct worker *store,
+                               const struct column *column, bool *ret_needed);
 bool ledger_is_postgres(const struct ledger *ledger);
 /* The random id made with the tables. */
 const char *ledger_id(const struct ledger *ledger);

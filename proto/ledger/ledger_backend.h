@@ -144,6 +144,14 @@ struct table_dialect {
     const char *accepted[KIND_COUNT];
 };
 
+extern const struct table_dialect ledger_sqlite_dialect,
+    ledger_postgres_dialect;
+
+/* Whether every producer always gives the column a value. */
+bool ledger_always_has_value(const struct pipeline *pipeline,
+                             const struct worker *store,
+                             const struct column *column);
+
 /* A column that is there. */
 struct table_column {
     const char *name;

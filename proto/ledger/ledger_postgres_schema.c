@@ -53,7 +53,7 @@ static const char upgrade_sql[] =
     " ADD COLUMN IF NOT EXISTS retry_of bigint UNIQUE;"
     "UPDATE windrow_ledger SET version = 3";
 
-static const struct table_dialect dialect = {
+const struct table_dialect ledger_postgres_dialect = {
     .id_column = "id serial PRIMARY KEY",
     .types = {[KIND_TEXT] = "text",
               [KIND_TIME] = "timestamptz",
@@ -197,7 +197,8 @@ static int check_columns(const struct worker *store, const PGresult *result,
             .needs_value = PQgetvalue(result, row, 5)[0] == 't',
         };
     }
-    int rc = ledger_table_check(store, &dialect, columns, n, err);
+    int rc =
+        ledger_table_check(store, &ledger_postgres_dialect, columns, n, err);
     free(columns);
     return rc;
 }
@@ -238,7 +239,7 @@ static int use_store(struct ledger_postgres *pg,
     struct buffer quoted = BUFFER_EMPTY;
     struct buffer sql = BUFFER_EMPTY;
     ledger_quote_table(store->sink.table, &quoted);
-    ledger_table_create_sql(pipeline, store, &dialect, &sql);
+    ledger_table_create_sql(pipeline, store, &ledger_postgres_dialect, &sql);
     bool there = false;
     int rc = quoted.failed || sql.failed ? ledger_no_memory(err) : 0;
     if (rc == 0)

@@ -58,7 +58,7 @@ static const char upgrade_2_sql[] =
     "CREATE UNIQUE INDEX windrow_runs_retry ON windrow_runs (retry_of);"
     "UPDATE windrow_ledger SET version = 3";
 
-static const struct table_dialect dialect = {
+const struct table_dialect ledger_sqlite_dialect = {
     .id_column = "id INTEGER PRIMARY KEY",
     .types = {[KIND_TEXT] = "TEXT",
               [KIND_TIME] = "TEXT",
@@ -233,7 +233,7 @@ static int create_table(struct ledger_sqlite *lite,
                         const struct worker *store, struct error *err)
 {
     struct buffer sql = BUFFER_EMPTY;
-    ledger_table_create_sql(pipeline, store, &dialect, &sql);
+    ledger_table_create_sql(pipeline, store, &ledger_sqlite_dialect, &sql);
     int rc = sql.failed ? ledger_no_memory(err)
                         : lite_execute(lite, buffer_text(&sql), err);
     buffer_free(&sql);
@@ -288,7 +288,7 @@ static int use_store(struct ledger_sqlite *lite,
                               err);
     }
     if (rc == 0)
-        rc = ledger_table_check(store, &dialect, columns, n, err);
+        rc = ledger_table_check(store, &ledger_sqlite_dialect, columns, n, err);
     if (rc == 0)
         rc = prepare_sink(lite, store, err);
     arena_free(&arena);

@@ -49,8 +49,7 @@ static const struct field *field_of(const struct worker *worker,
     return set ? &set->fields[field] : &worker->fields[field];
 }
 
-/* Whether every producer always gives the column a value. */
-static bool always_has_value(const struct pipeline *pipeline,
+bool ledger_always_has_value(const struct pipeline *pipeline,
                              const struct worker *store,
                              const struct column *column)
 {
@@ -88,7 +87,7 @@ void ledger_table_create_sql(const struct pipeline *pipeline,
         ledger_quote_name(slice_of(column->name), ret);
         buffer_append_char(ret, ' ');
         buffer_append_text(ret, dialect->types[ledger_column_kind(column)]);
-        if (always_has_value(pipeline, store, column))
+        if (ledger_always_has_value(pipeline, store, column))
             buffer_append_text(ret, " NOT NULL");
     }
     buffer_append_char(ret, ')');

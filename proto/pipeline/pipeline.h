@@ -124,6 +124,8 @@ struct formula {
     int line, column;
     const struct expression *expression;
 };
+/* "number" and so on, as the file has it. */
+const char *field_type_name(enum field_type type);
 
 struct field {
     const char *name;

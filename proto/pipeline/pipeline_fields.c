@@ -73,6 +73,11 @@ static const char *const type_names[] = {
 static const char *const unit_names[] = {"seconds", "milliseconds",
                                          "microseconds", NULL};
 
+const char *field_type_name(enum field_type type)
+{
+    return type_names[type];
+}
+
 /* A field is where it is found, or a map. */
 #define FIELD_MEMBERS(place, where)                                            \
     {.name = "at", .shape = place, .help = where},                             \

@@ -38,20 +38,13 @@ static void dump_request(const struct request *r, struct buffer *out)
     dump_number(out, "deny_private", r->deny_private);
 }
 
-static const char *type_name(enum field_type type)
-{
-    static const char *const names[] = {"number", "integer", "text", "boolean",
-                                        "time"};
-    return names[type];
-}
-
 static void dump_fields(const struct field *fields, size_t n,
                         const char *indent, struct buffer *out)
 {
     for (size_t i = 0; i < n; i++) {
         const struct field *f = &fields[i];
         buffer_printf(out, "%sfield %s: '%s' %s%s", indent, f->name,
-                      f->at ? f->at : "(computed)", type_name(f->type),
+                      f->at ? f->at : "(computed)", field_type_name(f->type),
                       f->required ? " required" : "");
         if (f->compute.indicator)
             buffer_printf(out, " compute %s %d",
@@ -60,7 +53,7 @@ static void dump_fields(const struct field *fields, size_t n,
             buffer_printf(out, " default '%s'", f->default_value);
         if (f->value.text)
             buffer_printf(out, " value '%s' %s", f->value.text,
-                          type_name(f->stored));
+                          field_type_name(f->stored));
         if (f->unit != USEC_PER_SEC)
             buffer_printf(out, " unit %lld us", (long long)f->unit);
         buffer_append_char(out, '\n');
@@ -95,7 +88,7 @@ static void dump_sink(const struct sink *sink, struct buffer *out)
         if (c->source == COLUMN_FIELD || c->source == COLUMN_ELEMENT)
             buffer_printf(out, "%s %s %s\n",
                           c->source == COLUMN_FIELD ? "field" : "element",
-                          c->field, type_name(c->type));
+                          c->field, field_type_name(c->type));
         else
             buffer_printf(out, "%s\n",
                           c->source == COLUMN_KEY ? "key" : "fetched_at");

@@ -1,0 +1,253 @@
+/*
+ * try_show.c: the events of try.h. Where memory is out, jansson hands NULL on,
+ * and the event is none: the trial says so at its end.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+
+#include "extract_table.h"
+#include "near.h"
+#include "near_text.h"
+#include "try_private.h"
+
+static void mask(const struct settings *settings, json_t *value)
+{
+    const char *key;
+    json_t *item;
+    size_t index;
+    json_object_foreach(value, key, item) mask(settings, item);
+    json_array_foreach(value, index, item) mask(settings, item);
+    if (!json_is_string(value))
+        return;
+    char *text = strdup(json_string_value(value));
+    if (!text || strlen(text) != json_string_length(value)) {
+        free(text);
+        return;
+    }
+    settings_mask_text(settings, text);
+    if (strcmp(text, json_string_value(value)) != 0)
+        json_string_set(value, text);
+    free(text);
+}
+
+void try_emit(struct trial *trial, json_t *event)
+{
+    if (!event) {
+        trial->no_memory = true;
+        return;
+    }
+    mask(trial->settings, event);
+    json_dumpf(event, stdout, JSON_COMPACT);
+    putchar('\n');
+    fflush(stdout);
+    json_decref(event);
+}
+
+static json_t *text_or_null(struct slice text)
+{
+    return text.data ? near_text(text) : json_null();
+}
+
+/* ---- asking ---- */
+
+static bool is_secret(const char *header, size_t len)
+{
+    static const char *const words[] = {"auth",   "cookie",   "token",  "key",
+                                        "secret", "password", "session"};
+    char name[64];
+    snprintf(name, sizeof name, "%.*s", (int)len, header);
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcasestr(name, words[i]))
+            return true;
+    return false;
+}
+
+/* "Name: value" as an entry, its value hidden where the name says so. */
+static void add_header(json_t *headers, const char *line)
+{
+    const char *colon = strchr(line, ':');
+    size_t len = colon ? (size_t)(colon - line) : strlen(line);
+    const char *value = colon ? colon + 1 : "";
+    value += strspn(value, " ");
+    json_object_setn_new(headers, line, len,
+                         is_secret(line, len) ? json_string("********")
+                                              : near_text(slice_of(value)));
+}
+
+void try_show_request(struct trial *trial, const struct worker *worker,
+                      struct slice key, struct slice url, bool foreign)
+{
+    const struct request *request = &worker->request;
+    json_t *headers = json_pack("{s:o, s:s}", "User-Agent",
+                                near_text(slice_of(request->user_agent)),
+                                "Accept-Encoding", "gzip");
+    for (size_t i = 0; i < request->n_headers; i++)
+        if (!foreign || !strncasecmp(request->headers[i], "Accept", 6))
+            add_header(headers, request->headers[i]);
+    try_emit(trial,
+             json_pack("{s:s, s:s, s:s, s:o, s:o, s:o}", "event", "request",
+                       "worker", worker->name, "class",
+                       worker_class_name(worker->class), "key", near_text(key),
+                       "url", near_text(url), "headers", headers));
+}
+
+/* Those that say something, without the site's cookies. */
+static json_t *shown_headers(const json_t *headers)
+{
+    static const char *const names[] = {
+        "content-type", "content-length", "content-encoding",
+        "location",     "retry-after",    "server",
+        "date",         "cache-control"};
+    json_t *shown = json_object();
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        json_t *value = json_object_get(headers, names[i]);
+        if (value)
+            json_object_set(shown, names[i], value);
+    }
+    return shown;
+}
+
+void try_show_answer(struct trial *trial, const struct worker *worker,
+                     const struct try_answer *answer)
+{
+    struct slice head = buffer_slice(&answer->body);
+    head.len = head.len < TRY_HEAD_BYTES ? head.len : TRY_HEAD_BYTES;
+    while (head.len && head.len == TRY_HEAD_BYTES &&
+           ((unsigned char)answer->body.data[head.len] & 0xC0) == 0x80)
+        head.len--;
+    try_emit(trial, json_pack("{s:s, s:s, s:i, s:o, s:I, s:I, s:o, s:s, s:o}",
+                              "event", "answer", "worker", worker->name,
+                              "status", answer->http_status, "headers",
+                              shown_headers(answer->headers), "bytes",
+                              (json_int_t)answer->body.len, "us",
+                              (json_int_t)answer->took, "head", near_text(head),
+                              "reason",
+                              answer->reason ? reason_name(answer->reason) : "",
+                              "detail", near_text(slice_of(answer->detail))));
+}
+
+/* ---- fields ---- */
+
+/* What `field` alone gives on a copy of the body: a text, JSON's null, or,
+ * where it fails, NULL with `result`. */
+static json_t *alone(const struct worker *worker, const struct field *field,
+                     const struct buffer *body, struct extract_result *result)
+{
+    struct field one = *field;
+    struct worker single = *worker;
+    struct buffer copy = BUFFER_EMPTY;
+    struct slice value = {0};
+    single.fields = &one;
+    single.n_fields = 1;
+    single.n_sets = 0;
+    *result = (struct extract_result){.reason = REASON_INTERNAL};
+    struct extractor *extractor = extractor_new(&single);
+    if (extractor && buffer_append_slice(&copy, buffer_slice(body)) &&
+        buffer_reserve(&copy, EXTRACT_PADDING))
+        extract_fields(extractor, buffer_slice(&copy), &value, result);
+    json_t *ret = result->reason ? NULL : text_or_null(value);
+    extractor_free(&extractor);
+    buffer_free(&copy);
+    return ret;
+}
+
+static json_t *near_field(const struct worker *worker,
+                          const struct field *field, struct slice body)
+{
+    return worker->class == CLASS_HTTP_JSON ? near_pointer(body, field->at)
+                                            : near_xpath(body, field->at);
+}
+
+static void show_field(struct trial *trial, const struct worker *worker,
+                       const struct field *field, const struct buffer *body)
+{
+    struct field as_text = *field;
+    struct extract_result ignored, result;
+    as_text.type = FIELD_TEXT;
+    as_text.required = true;
+    as_text.default_value = NULL;
+    as_text.compute = (struct compute){0};
+    json_t *raw = alone(worker, &as_text, body, &ignored);
+    json_t *value = alone(worker, field, body, &result);
+    bool found = raw || (value && field->compute.indicator);
+    json_t *near = found ? NULL : near_field(worker, field, buffer_slice(body));
+    json_t *event = json_pack(
+        "{s:s, s:s, s:s, s:s, s:s, s:b, s:b, s:o?, s:o?, s:O?}", "event",
+        "field", "worker", worker->name, "name", field->name, "at", field->at,
+        "type", field_type_name(field->type), "required", field->required,
+        "found", found, "raw", raw, "value", value, "near", near);
+    if (result.reason) {
+        json_object_set_new(event, "reason",
+                            json_string(reason_name(result.reason)));
+        json_object_set_new(event, "detail",
+                            near_text(slice_of(result.detail)));
+        if (!trial->near)
+            trial->near = json_incref(near);
+    }
+    json_decref(near);
+    try_emit(trial, event);
+}
+
+void try_show_fields(struct trial *trial, const struct worker *worker,
+                     const struct buffer *body)
+{
+    for (size_t i = 0; i < worker->n_fields; i++)
+        show_field(trial, worker, &worker->fields[i], body);
+}
+
+/* ---- keys, the end ---- */
+
+json_t *try_near_list(const struct worker *worker, struct slice body)
+{
+    if (worker->class == CLASS_HTML_TABLE)
+        return near_tables(body);
+    json_t *element = near_element(body, worker->list.list, worker->list.key);
+    return element ? element : near_pointer(body, worker->list.list);
+}
+
+static void find_table(const struct worker *worker, struct slice body,
+                       size_t *ret_table, size_t *ret_column)
+{
+    struct extract_html *html = extract_html_new(worker);
+    if (html)
+        (void)!extract_table_place(html, body, ret_table, ret_column);
+    extract_html_free(&html);
+}
+
+void try_show_keys(struct trial *trial, const struct worker *worker,
+                   const struct slice *keys, size_t n, struct slice body)
+{
+    json_t *shown = json_array(), *near = try_near_list(worker, body);
+    for (size_t i = 0; i < n && i < TRY_KEYS_SHOWN_MAX; i++)
+        json_array_append_new(shown, near_text(keys[i]));
+    size_t table = 0, column = 0;
+    if (worker->class == CLASS_HTML_TABLE)
+        find_table(worker, body, &table, &column);
+    try_emit(trial, json_pack("{s:s, s:s, s:I, s:o, s:O?, s:I, s:I}", "event",
+                              "keys", "worker", worker->name, "n",
+                              (json_int_t)n, "keys", shown, "tables",
+                              json_object_get(near, "tables"), "table",
+                              (json_int_t)table, "column", (json_int_t)column));
+    json_decref(near);
+}
+
+void try_show_end(struct trial *trial, const struct worker *worker, bool good)
+{
+    if (good) {
+        bool fetcher = worker_class_is_fetcher(worker->class);
+        try_emit(trial, json_pack("{s:s, s:s}", "event", "end", "outcome",
+                                  fetcher ? "rows" : "keys"));
+        return;
+    }
+    enum reason reason = trial->result.reason;
+    try_emit(trial,
+             json_pack("{s:s, s:s, s:s, s:o, s:s, s:s, s:i, s:b, s:o, s:O?}",
+                       "event", "end", "outcome", "failure", "worker",
+                       trial->worker->name, "key", near_text(trial->key),
+                       "reason", reason_name(reason), "means",
+                       reason_text(reason), "status", trial->http_status,
+                       "may_pass", reason_may_pass(reason), "detail",
+                       near_text(slice_of(trial->result.detail)), "near",
+                       trial->near));
+}
