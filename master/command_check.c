@@ -7,6 +7,7 @@
 
 #include "commands.h"
 #include "context.h"
+#include "output.h"
 #include "schema.h"
 
 /* One file's outcome. Complaints and notes go to `found` where it is a list,
@@ -102,32 +103,26 @@ static int check_file(const struct options *options, const char *path,
     return status;
 }
 
-static int print_json(const json_t *value)
-{
-    bool printed = value && json_dumpf(value, stdout, JSON_INDENT(2)) == 0 &&
-                   putchar('\n') != EOF;
-    return printed ? 0 : EXIT_NOT_FINISHED;
-}
-
 int command_check(const struct options *options)
 {
     json_t *found = options->json ? json_array() : NULL;
     int status = options->n_arguments ? 0 : check_file(options, NULL, found);
+    struct output output;
     for (int i = 0; i < options->n_arguments; i++) {
         int one = check_file(options, options->arguments[i], found);
         status = status ? status : one;
     }
-    if (options->json && print_json(found))
-        status = EXIT_NOT_FINISHED;
-    json_decref(found);
-    return status;
+    if (!options->json)
+        return status;
+    output_begin(options, &output);
+    output_json(&output, found);
+    return output_end(&output, status);
 }
 
 int command_schema(const struct options *options)
 {
-    (void)options;
-    json_t *schema = schema_build();
-    int status = print_json(schema);
-    json_decref(schema);
-    return status;
+    struct output output;
+    output_begin(options, &output);
+    output_json(&output, schema_build());
+    return output_end(&output, 0);
 }

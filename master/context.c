@@ -173,6 +173,15 @@ int context_load_pipeline(struct context *context)
     return status;
 }
 
+int context_load(struct context *context, const struct options *options)
+{
+    int status = context_settings(context, options, options->argument);
+    if (!status && !(status = context_find_pipeline(context)) &&
+        !(status = context_read_pipeline(context)))
+        status = context_load_pipeline(context);
+    return status;
+}
+
 /* Only a run makes a database: who looks at one wants the one that is there. */
 static int check_database(const struct context *context, struct error *err)
 {

@@ -49,6 +49,10 @@ int context_check_pipeline(struct context *context,
 /* Checks pipeline_text; complaints go to standard error. */
 MUSTCHECK
 int context_load_pipeline(struct context *context);
+/* Settings and the checked pipeline that the options name: the above, one
+ * after the other. */
+MUSTCHECK
+int context_load(struct context *context, const struct options *options);
 /* Whether the database of database_url is there, as far as a file tells. */
 MUSTCHECK
 int context_check_database(const struct context *context);

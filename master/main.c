@@ -52,6 +52,27 @@ static const struct command commands[] = {
      "In a pipeline's first line, with the schema's file:\n"
      "# yaml-language-server: $schema=FILE\n",
      command_schema},
+    {"plan", "[PIPELINE]", "Show what a run would do, and how long it takes",
+     "The graph, the first requests, hosts with their budgets, retries, "
+     "tables,\n"
+     "and an estimate of the time. Nothing is fetched but, with "
+     "--fetch-lists,\n"
+     "the lists; nothing is stored.\n",
+     command_plan},
+    {"try", "PIPELINE [KEY]", "Take one key through a pipeline, store nothing",
+     "Each step is shown: request, answer, what each field found, the row. "
+     "The\n"
+     "key goes to the first fetcher, or to --worker; a list takes no key.\n"
+     "\n"
+     "Exit status: 0 a row, or keys; 3 the key would be a recorded failure;\n"
+     "4 the list gave nothing, or the site did not answer; 2 bad usage.\n",
+     command_try},
+    {"test", "[PIPELINE] [CASE]...",
+     "Hold a pipeline against recorded answers, without a network",
+     "The cases of FILE.yaml are the folders in FILE.cases; windrow try\n"
+     "--record makes one. Exit status: 0 all pass, 3 some fail, 2 a case that\n"
+     "is wrong in itself, or bad usage.\n",
+     command_test},
     {"runs", NULL, "List the runs in the database, the newest first", NULL,
      command_runs},
     {"show", "RUN", "Show one run whole, and how to go on", RUN_TEXT,

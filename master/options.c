@@ -20,6 +20,7 @@ enum option_id {
     OPTION_DRY_RUN,
     OPTION_ENV,
     OPTION_EVERY,
+    OPTION_FETCH_LISTS,
     OPTION_FORCE,
     OPTION_FORMAT,
     OPTION_FORMAT_EXPORT,
@@ -45,6 +46,7 @@ enum option_id {
     OPTION_PARENT,
     OPTION_PROGRESS,
     OPTION_REASON,
+    OPTION_RECORD,
     OPTION_RUN,
     OPTION_RUNS,
     OPTION_SCALE,
@@ -79,16 +81,19 @@ static const struct {
      "                        with --every: say when the next runs are due"},
     {"env", OPTION_ENV, "FILE",
      " run resume retry runs failures check scale prices export show "
-     "dashboard ",
+     "dashboard plan try test ",
      "settings, below the environment; may be repeated\n"
      "                        (default: .env beside the pipeline)"},
     {"every", OPTION_EVERY, "TIME", " run ",
      "again and again: 60s, 5m, or five fields of crontab(5)\n"
      "                        like \"*/5 9-16 * * mon-fri\""},
+    {"fetch-lists", OPTION_FETCH_LISTS, NULL, " plan ",
+     "ask for the lists, and for nothing else, to know\n"
+     "                        the keys"},
     {"force", OPTION_FORCE, NULL, " resume retry ",
      "go on although the settings differ from the run's"},
     {"format", OPTION_FORMAT, "text|json",
-     " run resume retry runs failures check show ",
+     " run resume retry runs failures check show try test plan ",
      "of what is printed on standard output"},
     {"format", OPTION_FORMAT_EXPORT, "csv|json", " export ",
      "of the rows (default csv)"},
@@ -132,7 +137,8 @@ static const struct {
     {"name", OPTION_NAME, "NAME", " run ",
      "of several masters with this name one leads the run,\n"
      "                        the others stand by; it is not run twice"},
-    {"no-pager", OPTION_NO_PAGER, NULL, " runs failures prices export show ",
+    {"no-pager", OPTION_NO_PAGER, NULL,
+     " runs failures prices export show check schema plan try test ",
      "print on the terminal as elsewhere, not through PAGER"},
     {"node", OPTION_NODE, "NAME", " keygen ", "make the key of one more node"},
     {"parent", OPTION_PARENT, "PID", " dashboard ",
@@ -141,6 +147,9 @@ static const struct {
      " run resume retry ", "auto: a bar on a terminal, else lines"},
     {"reason", OPTION_REASON, "REASON", " failures ",
      "only those that failed for it, as timed_out"},
+    {"record", OPTION_RECORD, "[=NAME]", " try ",
+     "make a case for windrow test of it (default: named\n"
+     "                        after the key)"},
     {"run", OPTION_RUN, "RUN", " scale ", "the run: its number or its name"},
     {"runs", OPTION_RUNS, "N", " run ", "of --every: end after N runs"},
     {"scale", OPTION_SCALE, "N|auto|A-B", " run resume retry ",
@@ -149,7 +158,8 @@ static const struct {
     {"since", OPTION_SINCE, "TIME", " prices ",
      "rows fetched since then: 2h, 3d, 2026-11-22T18:00"},
     {"store", OPTION_STORE, "URL",
-     " run resume retry runs failures scale prices export show dashboard ",
+     " run resume retry runs failures scale prices export show dashboard "
+     "plan ",
      "postgresql://… or sqlite:FILE, as DATABASE_URL"},
     {"summary", OPTION_SUMMARY, "FILE", " run resume retry ",
      "write the summary there too, as JSON"},
@@ -160,7 +170,9 @@ static const struct {
     {"time-zone", OPTION_TIME_ZONE, "ZONE", " run ",
      "of --every: whose times are meant, like\n"
      "                        America/New_York (default: the system's)"},
-    {"worker", OPTION_WORKER, "NAME", " failures ", "only those of one worker"},
+    {"worker", OPTION_WORKER, "NAME", " failures try ",
+     "only those of one worker; of try: who takes the key,\n"
+     "                        or the list"},
 };
 #define N_OPTIONS (sizeof table / sizeof *table)
 
@@ -450,6 +462,9 @@ static const char *take(struct options *options, int id, const char *value)
         options->name = value;
         return is_run_name(value) ? NULL
                                   : "1 to 100 printable ASCII characters";
+    case OPTION_RECORD:
+        options->record = value ? value : "";
+        return NULL;
     case OPTION_STORE:
         options->store = value;
         return NULL;
@@ -458,6 +473,9 @@ static const char *take(struct options *options, int id, const char *value)
         return NULL;
     case OPTION_DRY_RUN:
         options->dry_run = true;
+        return NULL;
+    case OPTION_FETCH_LISTS:
+        options->fetch_lists = true;
         return NULL;
     default:
         options->force = true;

@@ -48,10 +48,11 @@ struct options {
     const char *env_files[ENV_FILES_MAX];
     size_t n_env_files;
     const char *summary;
-    const char *name; /* --name; NULL: none */
-    const char *run;  /* --run; NULL: none */
-    int scale;        /* nodes at the start; SCALE_AUTO: one a core */
-    int scale_most;   /* more than scale: follow the work up to there */
+    const char *name;   /* --name; NULL: none */
+    const char *run;    /* --run; NULL: none */
+    const char *record; /* --record; "": named after the key; NULL: none */
+    int scale;          /* nodes at the start; SCALE_AUTO: one a core */
+    int scale_most;     /* more than scale: follow the work up to there */
     int batch;
     int64_t limit;               /* 0: none */
     int64_t after;               /* failures: those with higher numbers */
@@ -65,6 +66,7 @@ struct options {
     const char *log_level, *log_file; /* NULL: none given */
     bool json;
     bool dry_run;
+    bool fetch_lists;
     bool force;
     bool no_pager;
     const char *listen;     /* NULL: none given, as for the next two */

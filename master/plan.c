@@ -297,6 +297,24 @@ static int plan_queues(const struct plan_options *options,
     return 0;
 }
 
+int plan_each_key(const struct pipeline *pipeline, const struct worker *worker,
+                  plan_on_key *each, void *context, struct error *err)
+{
+    const struct plan_options options = {.pipeline = pipeline, .n_nodes = 1};
+    struct plan_filler *filler = calloc(1, sizeof *filler);
+    if (!filler)
+        return error_set(err, ERR_MEMORY, "no memory for keys");
+    filler->options = &options;
+    filler->each = each;
+    filler->context = context;
+    filler->queue = worker->output_queues[0];
+    int status = worker->class == CLASS_FILE ? plan_file(filler, worker, err)
+                                             : plan_values(filler, worker, err);
+    arena_free(&filler->arena);
+    free(filler);
+    return status;
+}
+
 static int plan_list(struct ledger *ledger, int64_t run,
                      const struct worker *worker, struct slice key,
                      struct error *err)

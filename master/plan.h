@@ -14,6 +14,13 @@
 #define PLAN_FILE_KEYS_MAX 100000000
 #define PLAN_LINE_BYTES_MAX 65536 /* of a CSV line */
 
+/* Calls `each` for every key of a file or values worker, in their order.
+ * ERR_PIPELINE as plan_write(). */
+typedef void plan_on_key(void *context, struct slice key);
+MUSTCHECK
+int plan_each_key(const struct pipeline *pipeline, const struct worker *worker,
+                  plan_on_key *each, void *context, struct error *err);
+
 struct plan_options {
     const struct pipeline *pipeline;
     int n_nodes;

@@ -30,6 +30,11 @@ int plan_flush(struct plan_filler *filler, struct error *err)
 int plan_add_key(struct plan_filler *filler, struct slice key,
                  struct error *err)
 {
+    if (filler->each) {
+        filler->n_keys++;
+        filler->each(filler->context, key);
+        return 0;
+    }
     char *copy = arena_copy(&filler->arena, key.data, key.len);
     if (!copy)
         return error_set(err, ERR_MEMORY, "no memory for keys");

@@ -16,6 +16,8 @@
 
 struct plan_filler {
     const struct plan_options *options;
+    plan_on_key *each; /* gets the keys, instead of the ledger; NULL: none */
+    void *context;
     struct ledger *ledger;
     int64_t run;
     int queue;   /* whose consumers get the batches in turn; -1: ... */

@@ -51,7 +51,7 @@ struct processes {
 };
 
 /* The node's program lies beside our own. */
-static int find_program(char program[PATH_MAX], struct error *err)
+int processes_find_program(char program[PATH_MAX], struct error *err)
 {
     ssize_t len = readlink("/proc/self/exe", program, PATH_MAX - 1);
     if (len < 0)
@@ -289,7 +289,7 @@ int processes_new(struct event_base *base,
         error_set(err, ERR_MEMORY, "no memory for nodes");
     else if ((!options->log_pipe ||
               !log_pipe_new(base, &processes->log, err)) &&
-             !find_program(processes->program, err))
+             !processes_find_program(processes->program, err))
         (void)!processes_scale(processes, options->n_nodes, err);
     if (err->code != ERR_NONE) {
         processes_free(&processes);

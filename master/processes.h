@@ -10,6 +10,7 @@
 #define MASTER_PROCESSES_H
 
 #include <event2/event.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -18,6 +19,10 @@
 #define PROCESSES_MAX 1024
 #define PROCESS_RESTARTS_MAX                                                   \
     20 /* of one node that neither closes a batch nor lives for a minute */
+
+/* The node's program, which is installed beside our own. ERR_SYSTEM. */
+MUSTCHECK
+int processes_find_program(char program[PATH_MAX], struct error *err);
 
 struct processes;
 

@@ -32,6 +32,7 @@ MANUALS = {"windrow.1": ("windrow", [
                "failures",
                "healthy",
                "keygen",
+               "plan",
                "prices",
                "resume",
                "retry",
@@ -40,7 +41,9 @@ MANUALS = {"windrow.1": ("windrow", [
                "scale",
                "schema",
                "show",
-               "settings"]),
+               "settings",
+               "test",
+               "try"]),
            "windrow-node.1": ("windrow-node", []),
            "windrow-origin.1": ("windrow-origin", []),
            "windrow-bench.1": ("windrow-bench", [])}

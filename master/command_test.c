@@ -1,0 +1,178 @@
+/*
+ * command_test.c: `windrow test`: recorded answers, held against what is
+ * expected of them.
+ */
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cases.h"
+#include "commands.h"
+#include "output.h"
+#include "pipeline/spell.h"
+#include "trial.h"
+
+struct testing {
+    struct context context;
+    char *folder;
+    struct output output;
+    json_t *report; /* NULL: for people */
+    size_t n_run, n_failed;
+};
+
+/* {path, expected, found} for each place where they differ. */
+static void differ(json_t *expected, json_t *found, const char *path,
+                   json_t *list)
+{
+    char place[512];
+    const char *key;
+    json_t *item;
+    size_t i;
+    if (json_equal(expected, found))
+        return;
+    if (json_is_object(expected) && json_is_object(found)) {
+        json_object_foreach(expected, key, item)
+        {
+            snprintf(place, sizeof place, "%.400s/%.100s", path, key);
+            differ(item, json_object_get(found, key), place, list);
+        }
+        json_object_foreach(found, key, item)
+        {
+            snprintf(place, sizeof place, "%.400s/%.100s", path, key);
+            if (!json_object_get(expected, key))
+                differ(NULL, item, place, list);
+        }
+        return;
+    }
+    bool alike = json_is_array(expected) && json_is_array(found);
+    size_t n = json_array_size(expected) > json_array_size(found)
+                   ? json_array_size(expected)
+                   : json_array_size(found);
+    for (i = 0; alike && i < n; i++) {
+        snprintf(place, sizeof place, "%.400s/%zu", path, i);
+        differ(json_array_get(expected, i), json_array_get(found, i), place,
+               list);
+    }
+    if (!alike)
+        json_array_append_new(list,
+                              json_pack("{s:s, s:O*, s:O*}", "path", path,
+                                        "expected", expected, "found", found));
+}
+
+static void tell(struct testing *testing, const char *name,
+                 const json_t *differences)
+{
+    bool passed = json_array_size(differences) == 0;
+    testing->n_run++;
+    testing->n_failed += !passed;
+    if (testing->report)
+        json_array_append_new(testing->report,
+                              json_pack("{s:s, s:b, s:O}", "case", name,
+                                        "passed", passed, "differences",
+                                        differences));
+    else
+        trial_print_differences(&testing->output, name, differences);
+}
+
+static int run_case(struct testing *testing, const char *name)
+{
+    struct case_spec spec = {0};
+    const struct worker *worker;
+    struct error err = ERROR_NONE;
+    json_t *events = NULL, *differences = json_array();
+    struct arena arena = ARENA_EMPTY;
+    if (!case_read(testing->folder, name, &arena, &spec, &err)) {
+        if (trial_worker(testing->context.pipeline, spec.worker, spec.key,
+                         &worker, &err)) {
+            error_context(&err, "%s/%s", testing->folder, name);
+            json_decref(spec.answers);
+        } else if (!trial_run(&testing->context, worker, spec.key, spec.answers,
+                              -1, &events, &err)) {
+            json_t *found = trial_outcome(events);
+            differ(spec.expected, found, "", differences);
+            tell(testing, name, differences);
+            json_decref(found);
+        }
+    }
+    json_decref(events);
+    json_decref(differences);
+    json_decref(spec.expected);
+    arena_free(&arena);
+    return err.code == ERR_NONE ? 0 : context_complain(&testing->context, &err);
+}
+
+static int is_case(const struct dirent *entry)
+{
+    return case_name_is_good(entry->d_name);
+}
+
+/* A case that is not there gets the nearest name of those that are. */
+static int run_named(struct testing *testing, const char *name,
+                     struct dirent **entries, int n)
+{
+    const char *names[CASES_MAX] = {NULL};
+    size_t n_names = 0;
+    struct error err = ERROR_NONE;
+    for (int i = 0; i < n; i++) {
+        if (!strcmp(entries[i]->d_name, name))
+            return run_case(testing, name);
+        if (n_names < CASES_MAX)
+            names[n_names++] = entries[i]->d_name;
+    }
+    const char *near = spell_nearest(name, names, n_names);
+    error_set(&err, ERR_NOT_FOUND, "no case \"%.80s\" in %s%s%s%s", name,
+              testing->folder, near ? "; did you mean \"" : "",
+              near ? near : "", near ? "\"?" : "");
+    return context_complain(&testing->context, &err);
+}
+
+static int run_cases(struct testing *testing)
+{
+    const struct options *options = testing->context.options;
+    struct dirent **entries = NULL;
+    struct error err = ERROR_NONE;
+    int status = 0;
+    int n = scandir(testing->folder, &entries, is_case, alphasort);
+    if (n <= 0) {
+        free(entries);
+        error_set(&err, ERR_NOT_FOUND,
+                  "no cases in %s: windrow try PIPELINE KEY --record makes one",
+                  testing->folder);
+        return context_complain(&testing->context, &err);
+    }
+    for (int i = 1; i < options->n_arguments && !status; i++)
+        status = run_named(testing, options->arguments[i], entries, n);
+    for (int i = 0; options->n_arguments < 2 && i < n && !status; i++)
+        status = run_case(testing, entries[i]->d_name);
+    for (int i = 0; i < n; i++)
+        free(entries[i]);
+    free(entries);
+    if (status)
+        return status;
+    return testing->n_failed ? EXIT_SOME_FAILED : EXIT_ALL_STORED;
+}
+
+int command_test(const struct options *options)
+{
+    struct testing testing = {.folder = NULL};
+    int status = context_load(&testing.context, options);
+    if (!status &&
+        !(testing.folder = cases_folder(testing.context.pipeline_path)))
+        status = EXIT_NOT_FINISHED;
+    if (!status) {
+        output_begin(options, &testing.output);
+        testing.report = options->json ? json_array() : NULL;
+        status = run_cases(&testing);
+        if (testing.report && testing.n_run)
+            output_json(&testing.output, json_incref(testing.report));
+        else if (testing.n_run)
+            fprintf(testing.output.file, "%zu of %zu cases passed\n",
+                    testing.n_run - testing.n_failed, testing.n_run);
+        status = output_end(&testing.output, status);
+    }
+    json_decref(testing.report);
+    free(testing.folder);
+    context_free(&testing.context);
+    return status;
+}
