@@ -114,8 +114,10 @@ static void print_field(const struct output *output, const json_t *event)
                  *value = json_object_get(event, "value");
     fputs("  ", out);
     put_member(out, event, "name");
-    fputs(" at ", out);
+    fputs(*trial_text(event, "at") ? " at " : "", out);
     put_member(out, event, "at");
+    fputs(*trial_text(event, "formula") ? " = " : "", out);
+    put_member(out, event, "formula");
     fputs("\n      ", out);
     if (json_is_string(raw) && !json_equal(raw, value)) {
         put_value(out, raw);

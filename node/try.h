@@ -16,8 +16,8 @@
  *
  *   request   worker, key, url, headers that are sent
  *   answer    worker, status, headers, bytes, us, head (its first characters)
- *   field     worker, name, at, type, found, raw, value; else reason, detail;
- *             near
+ *   field     worker, name, at, formula, type, found, raw, value; else reason,
+ *             detail; near
  *   rows      worker, name (of a row set), n, reason, detail, near (by field)
  *   keys      worker, n, keys (the first TRY_KEYS_SHOWN_MAX); of html_table
  *             tables of the page, and which table and column, from 1

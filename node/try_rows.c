@@ -11,6 +11,8 @@
 static json_t *near_field(const struct row_set *set, const struct field *field,
                           struct slice body)
 {
+    if (!field->at)
+        return NULL; /* it is computed of others */
     json_t *near = set->zip ? near_pointer(body, field->at)
                             : near_element(body, set->each, field->at);
     const char *up_to = json_string_value(json_object_get(near, "up_to"));
@@ -36,22 +38,23 @@ static json_t *near_set(const struct row_set *set, struct slice body)
     return all;
 }
 
-/* How many rows the set alone gives on a copy of the body. */
+/* How many rows the set alone, with the fields that its values may be computed
+ * of, gives on a copy of the body. */
 static size_t count_alone(const struct worker *worker, struct row_set *set,
                           struct slice body, struct extract_result *result)
 {
     struct worker single = *worker;
     struct buffer copy = BUFFER_EMPTY;
     size_t n = 0;
-    single.n_fields = 0;
     single.sets = set;
     single.n_sets = 1;
+    single.n_requires = 0;
     *result = (struct extract_result){.reason = REASON_INTERNAL};
     struct extractor *extractor = extractor_new(&single);
     if (extractor && buffer_append_slice(&copy, body) &&
         buffer_reserve(&copy, EXTRACT_PADDING)) {
-        struct slice none;
-        extract_fields(extractor, buffer_slice(&copy), &none, result);
+        struct slice fields[PIPELINE_FIELDS_MAX];
+        extract_fields(extractor, buffer_slice(&copy), fields, result);
         n = result->reason ? 0 : extract_rows(extractor)[0].n;
     }
     extractor_free(&extractor);

@@ -129,54 +129,91 @@ void try_show_answer(struct trial *trial, const struct worker *worker,
 
 /* ---- fields ---- */
 
-/* What `field` alone gives on a copy of the body: a text, JSON's null, or,
- * where it fails, NULL with `result`. */
-static json_t *alone(const struct worker *worker, const struct field *field,
-                     const struct buffer *body, struct extract_result *result)
+/* What is stored of `n` fields of a copy of the worker, out of a copy of the
+ * body: texts and JSON's nulls; NULL where it fails, with `result`. */
+static json_t *extract_copy(const struct worker *worker, struct field *fields,
+                            size_t n, const struct buffer *body,
+                            struct extract_result *result)
 {
-    struct field one = *field;
-    struct worker single = *worker;
+    struct worker some = *worker;
     struct buffer copy = BUFFER_EMPTY;
-    struct slice value = {0};
-    single.fields = &one;
-    single.n_fields = 1;
-    single.n_sets = 0;
+    struct slice values[PIPELINE_FIELDS_MAX];
+    some.fields = fields;
+    some.n_fields = n;
+    some.n_sets = some.n_requires = 0;
     *result = (struct extract_result){.reason = REASON_INTERNAL};
-    struct extractor *extractor = extractor_new(&single);
+    struct extractor *extractor = extractor_new(&some);
     if (extractor && buffer_append_slice(&copy, buffer_slice(body)) &&
         buffer_reserve(&copy, EXTRACT_PADDING))
-        extract_fields(extractor, buffer_slice(&copy), &value, result);
-    json_t *ret = result->reason ? NULL : text_or_null(value);
+        extract_fields(extractor, buffer_slice(&copy), values, result);
+    json_t *list = result->reason ? NULL : json_array();
+    for (size_t i = 0; list && i < n; i++)
+        json_array_append_new(list, text_or_null(values[i]));
     extractor_free(&extractor);
     buffer_free(&copy);
-    return ret;
+    return list;
+}
+
+/* What lies at the field's place: a text, JSON's null, or, where it fails, NULL
+ * with `result`. */
+static json_t *at_place(const struct worker *worker, const struct field *field,
+                        const struct buffer *body,
+                        struct extract_result *result)
+{
+    struct field one = *field;
+    *result = (struct extract_result){.reason = REASON_NONE};
+    if (!field->at)
+        return NULL; /* it is computed alone */
+    one.value = (struct formula){0};
+    one.stored = one.type;
+    json_t *list = extract_copy(worker, &one, 1, body, result);
+    json_t *value = json_incref(json_array_get(list, 0));
+    json_decref(list);
+    return value;
+}
+
+static json_t *raw_at_place(const struct worker *worker,
+                            const struct field *field,
+                            const struct buffer *body)
+{
+    struct field as_text = *field;
+    struct extract_result ignored;
+    as_text.type = FIELD_TEXT;
+    as_text.required = true;
+    as_text.default_value = NULL;
+    as_text.compute = (struct compute){0};
+    return at_place(worker, &as_text, body, &ignored);
 }
 
 static json_t *near_field(const struct worker *worker,
                           const struct field *field, struct slice body)
 {
+    if (!field->at)
+        return NULL;
     return worker->class == CLASS_HTTP_JSON ? near_pointer(body, field->at)
                                             : near_xpath(body, field->at);
 }
 
+/* `stored` is what becomes of it with all the others; NULL: they fail. */
 static void show_field(struct trial *trial, const struct worker *worker,
-                       const struct field *field, const struct buffer *body)
+                       const struct field *field, const struct buffer *body,
+                       json_t *stored)
 {
-    struct field as_text = *field;
-    struct extract_result ignored, result;
-    as_text.type = FIELD_TEXT;
-    as_text.required = true;
-    as_text.default_value = NULL;
-    as_text.compute = (struct compute){0};
-    json_t *raw = alone(worker, &as_text, body, &ignored);
-    json_t *value = alone(worker, field, body, &result);
-    bool found = raw || (value && field->compute.indicator);
+    struct extract_result result;
+    json_t *raw = raw_at_place(worker, field, body);
+    json_t *value = at_place(worker, field, body, &result);
+    bool found = !field->at || raw || (value && field->compute.indicator);
     json_t *near = found ? NULL : near_field(worker, field, buffer_slice(body));
+    if (field->value.text) {
+        json_decref(value);
+        value = json_incref(stored);
+    }
     json_t *event = json_pack(
-        "{s:s, s:s, s:s, s:s, s:s, s:b, s:b, s:o?, s:o?, s:O?}", "event",
+        "{s:s, s:s, s:s, s:s?, s:s?, s:s, s:b, s:b, s:o?, s:o?, s:O?}", "event",
         "field", "worker", worker->name, "name", field->name, "at", field->at,
-        "type", field_type_name(field->type), "required", field->required,
-        "found", found, "raw", raw, "value", value, "near", near);
+        "formula", field->value.text, "type", field_type_name(field->stored),
+        "required", field->required, "found", found, "raw", raw, "value", value,
+        "near", near);
     if (result.reason) {
         json_object_set_new(event, "reason",
                             json_string(reason_name(result.reason)));
@@ -192,8 +229,13 @@ static void show_field(struct trial *trial, const struct worker *worker,
 void try_show_fields(struct trial *trial, const struct worker *worker,
                      const struct buffer *body)
 {
+    struct extract_result ignored;
+    json_t *stored =
+        extract_copy(worker, worker->fields, worker->n_fields, body, &ignored);
     for (size_t i = 0; i < worker->n_fields; i++)
-        show_field(trial, worker, &worker->fields[i], body);
+        show_field(trial, worker, &worker->fields[i], body,
+                   json_array_get(stored, i));
+    json_decref(stored);
 }
 
 /* ---- keys, the end ---- */

@@ -390,3 +390,24 @@ def test_a_misspelt_field_of_rows(windrow, origin, tmp_path):
             "/chart/result/0/indicators/quote/0, an object with open, high,"
             in result.out), result
     assert "did you mean close?" in result.out
+
+
+# Values that are computed.
+
+def test_a_computed_value(windrow, origin, pipeline):
+    """What was sent, its formula, and what is stored; and a condition that
+    is not met."""
+    fields = {"price": {"at": PRICE, "value": "price * 2"},
+              "dear": {"value": "price > 100"}}
+    path = pipeline(source(), quotes(fields=fields),
+                    store(price="price", dear="dear"))
+    result = windrow("try", path, "BRK.B", origin=origin())
+    assert result.status == 0, result
+    assert (f"  price at {PRICE} = price * 2\n      {facts()['BRK.B']} -> "
+            f"978.6 (number)\n" in result.out)
+    assert "  dear = price > 100\n      true (boolean)\n" in result.out
+    path = pipeline(source(), quotes(fields=fields, require=["price < 0"]),
+                    store(price="price", dear="dear"))
+    result = windrow("try", path, "BRK.B", origin=origin())
+    assert result.status == 3 and "978.6 (number)" in result.out, result
+    assert "price < 0" in result.out
