@@ -1,6 +1,6 @@
 /*
- * What an http_json takes out of an answer, by the options of its pipeline
- * file: rows of one answer, and all else that goes beyond a single field.
+ * What a fetcher takes out of an answer, by the options of its pipeline file:
+ * rows of one answer, and all else that goes beyond a single field.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,21 +20,21 @@ static const char pipeline_text[] =
     "- {name: store, class: store, input_queue: records,\n"
     "   options: {table: t, columns: {k: key}}}\n"
     "- name: fetch\n"
-    "  class: http_json\n"
+    "  class: %s\n"
     "  input_queue: keys\n"
     "  output_queues: [records]\n"
     "  options:\n"
     "    url: http://h/{key}\n";
 
-/* The pipeline whose fetcher has these lines of options. */
-static struct pipeline *load(const char *options)
+/* The pipeline whose fetcher is of `class` and has these lines of options. */
+static struct pipeline *load(const char *class, const char *options)
 {
     struct buffer text = BUFFER_EMPTY;
     struct complaints complaints = {.n = 0};
     struct error err = ERROR_NONE;
     struct settings *settings = settings_new();
     struct pipeline *pipeline = NULL;
-    buffer_append_text(&text, pipeline_text);
+    buffer_printf(&text, pipeline_text, class);
     buffer_append_text(&text, options);
     assert_true(settings && !text.failed);
     int rc = pipeline_load(buffer_slice(&text), "test.yaml", settings,
@@ -104,10 +104,10 @@ static void run(struct extractor *extractor, const struct worker *worker,
 
 /* Fails unless these options make `expected` of the body; once more with the
  * same extractor, and after a body that is none. */
-static void assert_takes(const char *options, const char *body,
-                         const char *expected)
+static void assert_taken(const char *class, const char *options,
+                         const char *body, const char *expected)
 {
-    struct pipeline *pipeline = load(options);
+    struct pipeline *pipeline = load(class, options);
     const struct worker *worker = &pipeline->workers[2];
     struct extractor *extractor = extractor_new(worker);
     assert_non_null(extractor);
@@ -121,6 +121,12 @@ static void assert_takes(const char *options, const char *body,
     }
     extractor_free(&extractor);
     pipeline_free(&pipeline);
+}
+
+static void assert_takes(const char *options, const char *body,
+                         const char *expected)
+{
+    assert_taken("http_json", options, body, expected);
 }
 
 /* ---- rows ---- */
@@ -422,6 +428,26 @@ static void test_pence(void **state)
                  "{}", "requirement: not met: a > 0\n");
 }
 
+/* Of a page as of JSON. */
+static void test_values_of_html(void **state)
+{
+    (void)state;
+    static const char options[] =
+        "    fields:\n"
+        "      code: {value: upper(unit)}\n"
+        "      price: {at: //b, type: text, value: \"number(replace(price, "
+        "'p', '')) / 100\"}\n"
+        "      unit: {at: //i, type: text}\n"
+        "    require: [unit != 'usd']\n";
+    assert_taken("http_html", options, "<b>7880.5p</b><i>gbp</i>",
+                 "code GBP\nprice 78.805\nunit gbp\n");
+    assert_taken("http_html", options, "<b>1</b><i>usd</i>",
+                 "requirement: not met: unit != 'usd'\n");
+    assert_taken("http_html", options, "<b>1.2.3</b><i>gbp</i>",
+                 "field_value: number(replace(price, 'p', '')) / 100: the "
+                 "text is no number\n");
+}
+
 /* A value that is null fails a field that is required, as what was sent
  * does. */
 static void test_null_values(void **state)
@@ -474,6 +500,7 @@ int main(void)
         cmocka_unit_test(test_texts),
         cmocka_unit_test(test_large_numbers),
         cmocka_unit_test(test_pence),
+        cmocka_unit_test(test_values_of_html),
         cmocka_unit_test(test_null_values),
         cmocka_unit_test(test_values_of_rows),
     };
