@@ -175,7 +175,8 @@ def measure_all(modules, options, into):
     began, cores = time.monotonic(), machine.Cores()
     told = {"when": f"{datetime.datetime.now():%Y-%m-%d %H:%M}",
             "machine": machine.described(), "cores_told": cores.told(),
-            "options": {"quick": options.quick, "rounds": options.rounds,
+            "options": {"whole": not options.names, "quick": options.quick,
+                        "rounds": options.rounds,
                         "keys": options.keys}, "suites": []}
     folder = pathlib.Path(tempfile.mkdtemp(prefix="windrow-bench-"))
     folder.chmod(0o755)  # the database is another user

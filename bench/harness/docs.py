@@ -2,7 +2,8 @@
 
 In the pages, what stands between `<!-- bench: NAME -->` and `<!-- /bench -->`
 is replaced: NAME is `machine`, `goals`, or a suite. The text around is
-people's. A suite that the report does not have keeps what it had.
+people's. A suite that the report does not have keeps what it had; so do the
+machine and the goals where only some of the suites were run.
 """
 import re
 import shutil
@@ -22,9 +23,11 @@ def write(report, folder, docs):
         return 2
     charts = docs / "bench"
     charts.mkdir(exist_ok=True)
-    sections = {"machine": f"{reports.when_text(report)}\n\n"
-                f"{reports.machine_text(report)}",
-                "goals": reports.goals_text(report)}
+    sections = {}
+    if report["options"].get("whole"):
+        sections = {"machine": f"{reports.when_text(report)}\n\n"
+                    f"{reports.machine_text(report)}",
+                    "goals": reports.goals_text(report)}
     for suite in report["suites"]:
         sections[suite["name"]] = reports.suite_text(suite, "bench/")
         for kind, *content in suite["blocks"]:

@@ -1,7 +1,8 @@
 """What one would write or take instead of Windrow: bench/peers/, run.
 
 All take the same arguments (where, which keys, how many at once, on how many
-cores, which database), fetch and read the same answers, and store the same rows.
+cores, which database), fetch and read the same answers, and store the same
+rows.
 """
 import os
 import pathlib

@@ -120,7 +120,8 @@ def test_the_docs_are_written(tmp_path):
     docs.mkdir()
     (measured / "bars.svg").write_text("<svg/>")
     (measured / "report.json").write_text(json.dumps(
-        {"suites": [suite], "options": {"quick": True}, "seconds": 1,
+        {"suites": [suite], "options": {"quick": True, "whole": True},
+         "seconds": 1,
          "machine": dict.fromkeys(["cpu", "cores", "memory_gb", "system",
                                    "kernel", "curl", "nginx", "go",
                                    "python"], "x"),
@@ -140,6 +141,14 @@ def test_the_docs_are_written(tmp_path):
         assert "| speed | at least 2 | 3.00 | met |" in page
         assert page.count("About it.") == 1 and "After\n" in page
     assert (docs / "bench/bars.svg").exists()
+    told = json.loads((measured / "report.json").read_text())
+    told["options"]["whole"] = False  # one suite's goals are not all
+    told["suites"][0]["goals"] = []
+    told["suites"][0]["about"] = "Anew."
+    (measured / "report.json").write_text(json.dumps(told))
+    bench("report", "--from", measured, "--docs", docs)
+    page = (docs / "performance.md").read_text()
+    assert "| speed | at least 2 |" in page and "Anew." in page
     assert bench("report", "--from", measured, "--docs",
                  tmp_path).returncode == 2
 
