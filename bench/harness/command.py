@@ -14,6 +14,7 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 
 import suites
 from harness import docs, machine, processes, report, tools
@@ -163,10 +164,14 @@ def measure(suite, options, cores, folder, into):
     bench = Bench(name_of(suite), options, cores, folder, into)
     print(f"== {suite.TITLE}", flush=True)
     began, quiet = time.monotonic(), machine.Quiet(our_cpu)
+    whole = f"all of {bench.name}"
     try:
-        bench.attempt(f"all of {bench.name}", lambda: suite.run(bench) or 1)
-        others = quiet.share_of_others()
+        bench.attempt(whole, lambda: suite.run(bench) or True)
+    except Exception as why:  # a mistake of ours costs a suite, not the rest
+        traceback.print_exc()
+        bench.failed[whole] = f"{type(why).__name__}: {why}"
     finally:
+        others = quiet.share_of_others()
         bench.end()
     return bench.written(suite, others, began)
 

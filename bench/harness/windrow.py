@@ -48,7 +48,8 @@ def pipeline(folder, url, keys, instances=64, options=""):
 
 
 def measure(folder, path, store, count, *, nodes=1, cores=None, servers=None,
-            look=False, limit=900, before=(), env=None, name="windrow"):
+            look=False, limit=900, arguments=(), before=(), env=None,
+            name="windrow"):
     """One run of the pipeline at `path` into `store` (a URL) by so many
     nodes; its figures. Failed unless all `count` keys were stored.
 
@@ -60,7 +61,8 @@ def measure(folder, path, store, count, *, nodes=1, cores=None, servers=None,
     summary = folder / "summary.json"
     outcome = run(
         [*before, tools.program("windrow"), "run", path, "--scale", nodes,
-         "--store", store, "--progress", "none", "--summary", summary],
+         "--store", store, "--progress", "none", "--summary", summary,
+         *arguments],
         folder, cores=cores, servers=servers, look=look, limit=limit,
         env=env, name=name)
     told = json.loads(summary.read_text())

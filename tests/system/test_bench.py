@@ -24,7 +24,7 @@ def figured(code):
     """What this prints, in a process that has the benchmarks' harness: the
     system tests have another one of that name."""
     done = subprocess.run(
-        [sys.executable, "-c", "from harness.figures import *\n" + code],
+        [sys.executable, "-c", "import sys\nfrom harness.figures import *\n" + code],
         cwd=SOURCE / "bench", capture_output=True, text=True, check=True)
     return done.stdout.splitlines()
 
@@ -214,6 +214,25 @@ try:
 except tools.Failed as why:
     print(why)
 """)[0].startswith("good" if good else "of 2 rows there are")
+
+
+# A suite that breaks is named, and the others go on; the status says so.
+def test_a_broken_suite_does_not_end_the_others(tmp_path):
+    (tmp_path / "suites").mkdir()
+    for order, body in enumerate(("1 / 0", "bench.say('all well')")):
+        (tmp_path / f"suites/suite{order}.py").write_text(
+            f"ORDER = {order}\nTITLE = 'T{order}'\nABOUT = 'A'\n"
+            f"def run(bench):\n    {body}\n")
+    (tmp_path / "suites/__init__.py").write_text("")
+    assert figured(f"""
+import pathlib
+sys.path.insert(0, {str(tmp_path)!r})
+from harness import command
+print(command.main(["--into", {str(tmp_path / "out")!r}]))
+""")[-1] == "1"
+    page = (tmp_path / "out/report.md").read_text()
+    assert "**Failed**: all of suite0. ZeroDivisionError" in page
+    assert "all well" in page
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
