@@ -576,9 +576,10 @@ void fetch_pool_free(struct fetch_pool **ptr)
         event_free(shard->timer);
         free(shard);
     }
-    struct told *told, *next_told;
-    HASH_ITER (hh, pool->told, told, next_told) {
-        HASH_DEL(pool->told, told);
+    struct told *told = pool->told, *next_told;
+    HASH_CLEAR(hh, pool->told);
+    for (; told; told = next_told) {
+        next_told = told->hh.next;
         free(told);
     }
     if (pool->share)
