@@ -254,12 +254,19 @@ static int make_sockets(struct sockets *sockets, struct error *err)
            wire_socket_limit(sockets->reports, REPORT_BYTES_MAX, err);
 }
 
-/* The status is this machine's own wherever the nodes are. */
+/* The status is this machine's own wherever the nodes are. Where these come by
+ * ports, a machine that has no place for a folder does without: nobody here
+ * could listen. */
 static int bind_status(struct sockets *sockets, struct error *err)
 {
     char endpoint[SOCKET_ENDPOINT_BYTES];
-    if (socket_folder_make(sockets->folder, err))
-        return (int)err->code;
+    struct error none = ERROR_NONE;
+    if (socket_folder_make(sockets->folder, &none)) {
+        if (!sockets->listen.place)
+            return error_set(err, none.code, "%s", none.text);
+        log_info(WHO, "no dashboard can follow this run: %s", none.text);
+        return 0;
+    }
     snprintf(endpoint, sizeof endpoint, "ipc://%s/" SOCKET_FOLDER_STATUS,
              sockets->folder);
     return wire_socket_bind(sockets->status, endpoint, NULL, err);

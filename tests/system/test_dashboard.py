@@ -1,16 +1,21 @@
 """What the dashboard's process tells, to pages and to Prometheus."""
 import json
+import os
 import pathlib
+import random
 import re
+import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 
 import pytest
 
 from dashboard import SLOWLY, Dashboard
-from harness import SP500, need_tool, quotes, source, store as sink, until
+from harness import (BUILD, SP500, need_tool, quotes, source, store as sink,
+                     until)
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TOKEN = "0123456789abcdef0123"
@@ -340,3 +345,43 @@ def test_grafana_asks_for_metrics_that_there_are(start, windrow, origin,
     assert len(asked) > 8
     for name in asked:
         assert re.sub(r"_(bucket|sum|count)$", "", name) in known, name
+
+
+def two_free_ports():
+    """The first of two, of those that no program is given by chance."""
+    while True:
+        port = random.randrange(20000, 32000)
+        with socket.socket() as one, socket.socket() as two:
+            try:
+                one.bind(("127.0.0.1", port))
+                two.bind(("127.0.0.1", port + 1))
+                return port
+            except OSError:
+                pass
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root may mount")
+def test_nowhere_to_tell_the_status(origin, postgres, pipeline, tmp_path):
+    """A master of nodes elsewhere needs no folder here: where none can be
+    made, it says that no dashboard can follow, and the run goes on."""
+    port = two_free_ports()
+    place = pathlib.Path(tempfile.mkdtemp(prefix="windrow-", dir="/var/tmp"))
+    try:
+        made = place / "pipeline.yaml"
+        made.write_text(pipeline(source(), quotes(), sink()).read_text())
+        script = ('mount --bind "$1" "$2" && mount -t tmpfs -o ro none /tmp && '
+                  'cd "$2" && shift 2 && exec "$@"')
+        (place / "database").mkdir()
+        url = postgres.url.replace(str(postgres.cluster.folder),
+                                   str(place / "database"))
+        ran = subprocess.run(
+            ["unshare", "--mount", "sh", "-c", script, "sh",
+             postgres.cluster.folder, place / "database",
+             BUILD / "windrow", "run", made, "--limit", "3", "--listen",
+             f"tcp://127.0.0.1:{port}", "--scale", "1", "--store", url],
+            capture_output=True, text=True, timeout=60,
+            env={**os.environ, **origin().settings(), "XDG_RUNTIME_DIR": ""})
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+    assert "no dashboard can follow this run" in ran.stderr, ran
+    assert ran.returncode == 0 and postgres.count() == 3, ran
