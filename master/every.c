@@ -47,6 +47,12 @@ struct every {
     pid_t dashboard; /* its process, for all runs; 0: none */
 };
 
+/* The clock that tick_wait() waits by: time() may lag some milliseconds. */
+static int64_t now_s(void)
+{
+    return clock_wall() / USEC_PER_SEC;
+}
+
 /* ---- the schedule ---- */
 
 static int complain(const char *option, struct error *err)
@@ -96,7 +102,7 @@ static int read_schedule(struct every *every)
                   (int)(RUN_NAME_BYTES_MAX - UTC_TEXT_BYTES));
         return complain("name", &err);
     }
-    every->due = schedule_next(schedule, time(NULL));
+    every->due = schedule_next(schedule, now_s());
     if (every->due != SCHEDULE_NEVER)
         return 0;
     error_set(&err, ERR_USAGE, "\"%s\" is never due, within %d years",
@@ -283,7 +289,7 @@ static int run_tick(struct every *every)
 static void look(struct every *every, int64_t late_max)
 {
     char local[TICK_TEXT_BYTES];
-    int64_t now = time(NULL);
+    int64_t now = now_s();
     struct schedule_look look = schedule_look(
         &every->schedule, every->due, now, late_max, every->options->catch_up);
     every->due = look.due;
@@ -304,7 +310,7 @@ static bool wait_for_tick(struct every *every, int *ret_status)
     while (every->due != SCHEDULE_NEVER) {
         struct error err = ERROR_NONE;
         enum tick_wait_end end;
-        if (every->due > time(NULL))
+        if (every->due > now_s())
             log_info(WHO, "the next run is due %s",
                      local_text(every->due, local));
         if (tick_wait(every->due, every->health_file, &end, &err)) {
@@ -316,11 +322,11 @@ static bool wait_for_tick(struct every *every, int *ret_status)
             break;
         if (end == TICK_WAIT_CLOCK_BACK) {
             log_warn(WHO, "the clock was set back");
-            every->due = schedule_next(&every->schedule, time(NULL));
+            every->due = schedule_next(&every->schedule, now_s());
             continue;
         }
         look(every, LATE_S_MAX);
-        if (every->due != SCHEDULE_NEVER && every->due <= time(NULL))
+        if (every->due != SCHEDULE_NEVER && every->due <= now_s())
             return true;
     }
     log_info(WHO, "ended");

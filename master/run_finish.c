@@ -97,7 +97,7 @@ static void explain(struct run *run, const struct summary *summary)
     if (summary->run.failed)
         print_hint(run, "what failed, and why", "failures");
     if (summary->run.failed && summary->run.state != RUN_OPEN)
-        print_hint(run, "to try that once more", "retry");
+        print_hint(run, "to try that once more, by the same pipeline", "retry");
 }
 
 static int print_summary(struct run *run, struct summary *summary)

@@ -248,7 +248,8 @@ int ledger_run_row(struct ledger *ledger, int64_t run, struct arena *arena,
     if (rc)
         return rc;
     if (n == 0)
-        return error_set(err, ERR_NOT_FOUND, "there is no run %lld",
+        return error_set(err, ERR_NOT_FOUND,
+                         "there is no run %lld (`windrow runs` lists them)",
                          (long long)run);
     *ret = rows[0];
     return 0;

@@ -56,6 +56,7 @@ def test_one_run_after_the_other(windrow, origin, pipeline, store):
     assert re.findall(r"run (\d+) ended with exit status 0", result.err) == [
         "1", "2", "3"]
     assert result.out.count('"exit_status": 0') == 3
+    assert result.err.count("the next run is due") <= 3
 
 
 def test_failures_do_not_end_it(windrow, origin, pipeline, sqlite):

@@ -28,8 +28,8 @@ def failed(windrow, server, pipeline, store):
     result = windrow("run", store.pipeline, "--scale", 1, origin=server,
                      store=store)
     assert result.status == 3, result
-    assert (f"windrow: to try that once more: windrow retry 1 --store '"
-            in result.err)
+    assert ("windrow: to try that once more, by the same pipeline: "
+            "windrow retry 1 --store '" in result.err)
     return store
 
 

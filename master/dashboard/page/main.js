@@ -11,6 +11,8 @@ const RECENT = 10; // of them, for the pace
 const SMOOTH = 5; // seconds that a rate is taken over: batches end by leaps
 
 let runs = [];
+let asked = false; // the ledger has answered once
+let lost = false; // the dashboard does not answer
 let detail = null; // of the run that is shown: /api/runs/N
 let told = null; // the last status
 const samples = new Map(); // by run: [at, stored/s, failed/s, p50, p95, in flight]
@@ -18,7 +20,7 @@ const earlier = new Map(); // by run: the last statuses of its master, for rates
 let wanted = Number(new URLSearchParams(location.hash.slice(1)).get("run")) || null;
 
 const living = (run) => told?.masters.find((master) => master.run === run) ?? null;
-const goesOn = (master) => master && !master.gone && !master.silent && ["running", "pausing"].includes(master.status.state);
+const goesOn = (master) => master && !lost && !master.gone && !master.silent && ["running", "pausing"].includes(master.status.state);
 
 // What the address names; else the run that goes on, or the newest.
 function chosen() {
@@ -145,7 +147,8 @@ function drawPace() {
 
 function notice(run, row, live) {
   let text = "";
-  if (told && !told.ledger.up) text = `The database does not answer: ${told.ledger.error}`;
+  if (lost) text = "The dashboard does not answer any more, and here is what it said last. One that was started with a run has ended with it: windrow dashboard shows that run.";
+  else if (told && !told.ledger.up) text = `The database does not answer: ${told.ledger.error}`;
   else if (live?.gone && row?.state === "open" && !row.running) text = `The master of run ${run} is gone. Here is what the ledger says; go on with: windrow resume ${run}`;
   else if (live?.gone && row?.state === "open") text = `The master of run ${run} is gone. Its lease runs out within seconds; then: windrow resume ${run}`;
   else if (live?.silent && row?.state === "open") text = `The master of run ${run} has said nothing for ${span(live.heard)}.`;
@@ -164,14 +167,17 @@ function drawAll() {
   const graph = own?.graph?.workers ? own.graph : null;
   const rates = ratesOf(live);
   if (run !== null) showRun(own ?? row, live, numbersOf(run, own ?? row, live));
+  else if (asked) setText($("run-title"), "No run yet");
   notice(run, own ?? row, live);
   if (graph) draw($("flow"), graph, flowsOf(graph, live, rates));
   else setText($("flow"), own?.graph?.error ? `The pipeline can't be read here: ${own.graph.error}` : "…");
   drawCharts(run, live);
   showNodes(live, loadsOf(live));
-  showHosts(graph, live, rates);
-  showFailures(run, own?.reasons ?? []);
-  showRuns(runs, run);
+  if (own) {
+    showHosts(graph, live, rates);
+    showFailures(run, own.reasons ?? []);
+  }
+  if (asked) showRuns(runs, run);
 }
 
 // ---- asking
@@ -179,6 +185,7 @@ function drawAll() {
 async function loadRuns() {
   try {
     ({ runs } = await ask("/api/runs"));
+    asked = true;
   } catch (error) {
     setText($("runs"), error.message);
   }
@@ -214,7 +221,7 @@ async function load() {
 
 function again(wait) {
   setTimeout(async () => {
-    if (!document.hidden) await load();
+    if (!document.hidden && !lost) await load();
     again(2000);
   }, wait);
 }
@@ -222,10 +229,13 @@ function again(wait) {
 function listen() {
   const events = new EventSource("/api/events");
   events.addEventListener("open", () => {
+    lost = false;
     $("link").className = "live";
     setText($("link"), "live");
   });
   events.addEventListener("error", () => {
+    lost = true;
+    drawAll();
     $("link").className = "lost";
     setText($("link"), "the dashboard does not answer; trying again");
     if (events.readyState === EventSource.CLOSED) setTimeout(listen, 3000);
