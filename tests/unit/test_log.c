@@ -200,7 +200,7 @@ static void test_file(void **state)
                     LOG_FILE_BYTES_MAX - (long)sizeof filler,
                     LOG_FILE_BYTES_MAX);
     assert_int_equal(size_of("log"), sizeof filler - 1);
-    const char *names[] = {"log", "moved", "log" LOG_FILE_OLD};
+    const char *names[] = {"log", "moved", ("log" LOG_FILE_OLD)};
     for (size_t i = 0; i < 3; i++) {
         snprintf(path, sizeof path, "%s/%s", folder, names[i]);
         assert_int_equal(unlink(path), 0);
