@@ -246,7 +246,9 @@ class PostgresStore(Store):
 class Cluster:
     """A PostgreSQL server of our own, on a Unix socket in its own folder."""
 
-    HBA = ("local all hushed scram-sha-256\n"
+    # Who is named as a database is asked for a password there: see locked().
+    HBA = ("local all postgres trust\n"
+           "local sameuser all scram-sha-256\n"
            "local all all trust\n")
     OPTIONS = {"listen_addresses": "", "fsync": "off", "max_connections": 200,
                "shared_buffers": "32MB", "timezone": "Asia/Kolkata",
@@ -336,6 +338,14 @@ class Cluster:
         name = f"test_{self.n_databases}"
         self.query(f"CREATE DATABASE {name}")
         return PostgresStore(self, name)
+
+    def locked(self, password):
+        """A database that asks for the password of the user named as it is.
+        No other test has that user, so it may stay."""
+        store = self.database()
+        self.query(f"CREATE ROLE {store.name} LOGIN PASSWORD '{password}'")
+        store.execute(f"GRANT ALL ON SCHEMA public TO {store.name}")
+        return store
 
     def end(self):
         if self.process and self.process.poll() is None:

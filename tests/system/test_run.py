@@ -292,11 +292,8 @@ def test_env_by_name_below_the_environment(windrow, origin, tmp_path, sqlite):
 
 def test_secrets_appear_nowhere(start, windrow, origin, cluster, sqlite):
     """Neither in the output, nor in ps, the summary, the ledger."""
-    store = cluster.database()
-    cluster.query("DROP ROLE IF EXISTS hushed")
-    cluster.query(f"CREATE ROLE hushed LOGIN PASSWORD '{SECRET}'")
-    store.execute("GRANT ALL ON SCHEMA public TO hushed")
-    url = (f"postgresql://hushed:{SECRET}@/{store.name}"
+    store = cluster.locked(SECRET)
+    url = (f"postgresql://{store.name}:{SECRET}@/{store.name}"
            f"?host={cluster.folder}")
     env = {"DATABASE_URL": url, "WINDROW_LOG_LEVEL": "debug"}
     run = start("run", SP500, origin=origin("--latency", "100ms"), env=env)
