@@ -7,7 +7,6 @@
  */
 #include "cluster.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -22,6 +21,7 @@
 #include "scaling.h"
 #include "sockets.h"
 #include "status.h"
+#include "stop_signals.h"
 #include "wire/message.h"
 
 #define PROGRESS_INTERVAL (250 * USEC_PER_MSEC)
@@ -43,7 +43,8 @@ struct cluster {
     struct scaling scaling;
     char *settings; /* for the welcome */
     int nodes_told;
-    struct event *tick, *progress, *signals[2];
+    struct event *tick, *progress;
+    struct stop_signals signals;
     struct health *health;
     struct arena message_arena;
     usec_t lease, batch_time, close_after, database_wait, node_lease, heartbeat;
@@ -211,6 +212,7 @@ static void on_signal(evutil_socket_t number, short what, void *context)
     struct cluster *cluster = context;
     log_info(WHO, "signal %d: pausing the run; once more to stop at once",
              (int)number);
+    cluster->result->signalled = true;
     if (cluster->over)
         return;
     processes_let_end(cluster->processes);
@@ -409,7 +411,6 @@ static int read_times(struct cluster *cluster, struct error *err)
 
 static int open_loop(struct cluster *cluster, struct error *err)
 {
-    static const int numbers[] = {SIGINT, SIGTERM};
     const struct timeval interval = {0, PROGRESS_INTERVAL};
     cluster->base = event_base_new();
     if (!cluster->base)
@@ -417,12 +418,9 @@ static int open_loop(struct cluster *cluster, struct error *err)
     cluster->tick = evtimer_new(cluster->base, on_tick, cluster);
     cluster->progress =
         event_new(cluster->base, -1, EV_PERSIST, on_progress, cluster);
-    for (int i = 0; i < 2; i++) {
-        cluster->signals[i] =
-            evsignal_new(cluster->base, numbers[i], on_signal, cluster);
-        if (!cluster->signals[i] || evsignal_add(cluster->signals[i], NULL))
-            return error_set(err, ERR_MEMORY, "no memory for an event loop");
-    }
+    if (stop_signals_init(&cluster->signals, cluster->base, on_signal, cluster,
+                          err))
+        return (int)err->code;
     if (!cluster->tick || !cluster->progress ||
         event_add(cluster->progress, &interval))
         return error_set(err, ERR_MEMORY, "no memory for an event loop");
@@ -526,15 +524,9 @@ static void let_nodes_end(struct cluster *cluster)
     }
 }
 
-/* A second signal, which comes while the summary is made. */
-static void leave_at_once(int number)
-{
-    (void)number;
-    _exit(EXIT_INTERRUPTED);
-}
-
 static void close_cluster(struct cluster *cluster)
 {
+    cluster->over = true;
     processes_free(&cluster->processes);
     sockets_free(&cluster->sockets);
     ledger_calls_free(&cluster->calls);
@@ -543,11 +535,7 @@ static void close_cluster(struct cluster *cluster)
         event_free(cluster->tick);
     if (cluster->progress)
         event_free(cluster->progress);
-    for (int i = 0; i < 2; i++)
-        if (cluster->signals[i])
-            event_free(cluster->signals[i]);
-    signal(SIGINT, leave_at_once);
-    signal(SIGTERM, leave_at_once);
+    stop_signals_fini(&cluster->signals); /* of the loop only health is left */
     health_free(&cluster->health);
     if (cluster->base)
         event_base_free(cluster->base);

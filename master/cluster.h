@@ -51,6 +51,7 @@ struct cluster_result {
     char why[ERROR_TEXT_BYTES];
     struct node_view *nodes; /* malloc'ed, the caller's: all ever welcomed */
     size_t n_nodes;
+    bool signalled; /* SIGINT or SIGTERM came, be it too late to matter */
 };
 
 /* ERR_…: it could not even begin. */

@@ -14,7 +14,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +23,7 @@
 #include "dashboard_process.h"
 #include "run.h"
 #include "schedule.h"
+#include "stop_signals.h"
 #include "tick_wait.h"
 #include "time_zone.h"
 
@@ -44,6 +44,7 @@ struct every {
     int64_t due;
     int64_t n_runs;
     int exit_status;
+    bool signalled;  /* while the last run was ending */
     pid_t dashboard; /* its process, for all runs; 0: none */
 };
 
@@ -172,13 +173,6 @@ static void restore_environment(const struct every *every)
         putenv(*text);
 }
 
-/* Before and after a run, while no loop takes signals. */
-static void leave_at_once(int number)
-{
-    (void)number;
-    _exit(EXIT_INTERRUPTED);
-}
-
 /* ---- one run ---- */
 
 static int keep_text(struct every *every, const struct buffer *text)
@@ -277,6 +271,7 @@ static int run_tick(struct every *every)
     every->n_runs++;
     if (status > every->exit_status)
         every->exit_status = status;
+    every->signalled = run.result.signalled;
     log_end(every, &run, status);
     run_free(&run);
     return status;
@@ -337,14 +332,15 @@ static bool wait_for_tick(struct every *every, int *ret_status)
 static int keep_schedule(struct every *every)
 {
     int status;
-    signal(SIGINT, leave_at_once);
-    signal(SIGTERM, leave_at_once);
+    stop_signals_leave_at_once(); /* while neither run nor wait takes them */
     while (wait_for_tick(every, &status)) {
         int64_t tick = every->due;
         if (run_tick(every) == EXIT_INTERRUPTED)
             return EXIT_INTERRUPTED;
         if (every->n_runs == every->options->runs)
             return every->exit_status;
+        if (every->signalled)
+            return 0;
         look_at_holidays(every);
         every->due = schedule_next(&every->schedule, tick);
         if (every->due != SCHEDULE_NEVER)

@@ -2,14 +2,15 @@
 #include "tick_wait.h"
 
 #include <event2/event.h>
-#include <signal.h>
 
 #include "base/clock.h"
 #include "loop/health.h"
+#include "stop_signals.h"
 
 struct tick_wait {
     struct event_base *base;
-    struct event *signals[2], *look;
+    struct stop_signals signals;
+    struct event *look;
     struct health *health;
     usec_t due, latest; /* of the wall clock */
     enum tick_wait_end end;
@@ -55,29 +56,22 @@ static void on_look(evutil_socket_t fd, short what, void *context)
 static int open_wait(struct tick_wait *wait, const char *health_file,
                      struct error *err)
 {
-    static const int numbers[] = {SIGINT, SIGTERM};
     wait->base = event_base_new();
     wait->look = wait->base ? evtimer_new(wait->base, on_look, wait) : NULL;
     if (!wait->look)
         return error_set(err, ERR_MEMORY, "no memory for an event loop");
-    for (int i = 0; i < 2; i++) {
-        wait->signals[i] =
-            evsignal_new(wait->base, numbers[i], on_signal, wait);
-        if (!wait->signals[i] || evsignal_add(wait->signals[i], NULL))
-            return error_set(err, ERR_MEMORY, "no memory for an event loop");
-    }
-    return health_open(health_file, &wait->health, err) ||
+    return stop_signals_init(&wait->signals, wait->base, on_signal, wait,
+                             err) ||
+           health_open(health_file, &wait->health, err) ||
            health_start(wait->health, wait->base, err);
 }
 
 static void close_wait(struct tick_wait *wait)
 {
-    health_free(&wait->health);
-    for (int i = 0; i < 2; i++)
-        if (wait->signals[i])
-            event_free(wait->signals[i]);
     if (wait->look)
         event_free(wait->look);
+    stop_signals_fini(&wait->signals);
+    health_free(&wait->health);
     if (wait->base)
         event_base_free(wait->base);
 }
@@ -89,8 +83,8 @@ int tick_wait(int64_t due, const char *health_file, enum tick_wait_end *ret,
     if (!open_wait(&wait, health_file, err)) {
         evtimer_add(wait.look, &(struct timeval){0});
         event_base_dispatch(wait.base);
-        *ret = wait.end;
     }
     close_wait(&wait);
+    *ret = wait.end;
     return (int)err->code;
 }

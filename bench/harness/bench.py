@@ -45,9 +45,10 @@ class Bench:
             self.started[name] = make()
         return self.started[name]
 
-    def nginx(self):
-        return self.server("nginx", lambda: servers.Nginx(
-            self.folder / "nginx", self.cores.server))
+    def nginx(self, secure=False):
+        name = "nginx-tls" if secure else "nginx"
+        return self.server(name, lambda: servers.Nginx(
+            self.folder / name, self.cores.server, secure))
 
     def origin(self, *arguments, cores=None):
         """The bundled origin with these options; one for each set of them."""

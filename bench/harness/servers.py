@@ -9,6 +9,7 @@ import pwd
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import tempfile
 import time
@@ -62,7 +63,8 @@ http {{
     tcp_nodelay on;
     default_type application/json;
     server {{
-        listen 127.0.0.1:{port} backlog=4096;
+        listen 127.0.0.1:{port} backlog=4096{secure};
+        {certificate}
         location ~ "^{path}(K(\\d{{4}})(\\d{{3}}))$" {{
             return 200 '{answer}';
         }}
@@ -72,6 +74,9 @@ http {{
 }}
 """
 
+CERTIFICATE = ("ssl_certificate {folder}/cert.pem; "
+               "ssl_certificate_key {folder}/key.pem;")
+
 
 def write_keys(file, count):
     with open(file, "w", encoding="ascii") as out:
@@ -79,14 +84,15 @@ def write_keys(file, count):
     return file
 
 
-def wait_for(url, process, seconds=20):
+def wait_for(url, process, seconds=20, context=None):
     """Until it answers; False where its process has ended before."""
     limit = time.monotonic() + seconds
     while time.monotonic() < limit:
         if process.has_ended():
             return False
         try:
-            with urllib.request.urlopen(url, timeout=5) as answer:
+            with urllib.request.urlopen(url, timeout=5,
+                                        context=context) as answer:
                 answer.read()
             return True
         except urllib.error.HTTPError:
@@ -115,24 +121,43 @@ class SharedMemory:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
+def write_certificate(folder):
+    """cert.pem and key.pem, signed by itself, for 127.0.0.1."""
+    made = subprocess.run(
+        [tools.program("openssl"), "req", "-x509", "-newkey", "rsa:2048",
+         "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1", "-addext",
+         "subjectAltName=IP:127.0.0.1", "-keyout", folder / "key.pem",
+         "-out", folder / "cert.pem"], capture_output=True, text=True,
+        check=False)
+    if made.returncode:
+        raise Failed("no certificate: " + made.stderr.strip())
+    return folder / "cert.pem"
+
+
 class Nginx:
-    """One worker of nginx, whose answers are out of memory."""
+    """One worker of nginx, whose answers are out of memory; with `secure`
+    over TLS, HTTP/1.1 or 2 as the client likes, `ca` its certificate."""
 
     TRIES = 5  # another program may take the free port before nginx does
 
-    def __init__(self, folder, cores):
+    def __init__(self, folder, cores, secure=False):
         program = tools.program("nginx")
         folder.mkdir()
         folder.chmod(0o755)  # a worker started by root is another user
+        self.ca = write_certificate(folder) if secure else None
+        context = ssl.create_default_context(cafile=self.ca)
         for _ in range(self.TRIES):
             port = free_port()
             (folder / "nginx.conf").write_text(NGINX.format(
-                folder=folder, port=port, path=PATH, answer=ANSWER))
+                folder=folder, port=port, path=PATH, answer=ANSWER,
+                secure=" ssl http2" if secure else "",
+                certificate=CERTIFICATE.format(folder=folder)
+                if secure else ""))
             self.process = Process(
                 [program, "-p", folder, "-c", folder / "nginx.conf", "-g",
                  "daemon off;"], folder, cores, death=signal.SIGTERM)
-            self.url = f"http://127.0.0.1:{port}"
-            if wait_for(self.url + "/ready", self.process):
+            self.url = f"http{'s' if secure else ''}://127.0.0.1:{port}"
+            if wait_for(self.url + "/ready", self.process, context=context):
                 return
         raise Failed("nginx does not start: " + self.process.said())
 

@@ -107,6 +107,21 @@ static void begin(struct shard *shard, CURL *easy)
     CHECK(!curl_multi_add_handle(shard->multi, easy));
 }
 
+/* Adds up what a transfer came to. */
+static void count(struct loop *loop, CURL *easy, CURLcode code)
+{
+    long wanted =
+        loop->plan->http2 ? CURL_HTTP_VERSION_2_0 : CURL_HTTP_VERSION_1_1;
+    long status = 0;
+    long version = 0;
+    long connections = 0;
+    curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+    curl_easy_getinfo(easy, CURLINFO_HTTP_VERSION, &version);
+    curl_easy_getinfo(easy, CURLINFO_NUM_CONNECTS, &connections);
+    loop->result.failed += code || status != STATUS_OK || version != wanted;
+    loop->result.connections += (size_t)connections;
+}
+
 static void reap(struct shard *shard)
 {
     struct loop *loop = shard->loop;
@@ -114,10 +129,7 @@ static void reap(struct shard *shard)
     int left;
     while ((message = curl_multi_info_read(shard->multi, &left))) {
         CURL *easy = message->easy_handle;
-        CURLcode code = message->data.result;
-        long status = 0;
-        curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
-        loop->result.failed += code || status != STATUS_OK;
+        count(loop, easy, message->data.result);
         loop->n_ended++;
         curl_multi_remove_handle(shard->multi, easy);
         begin(shard, easy);
@@ -150,7 +162,14 @@ static CURL *easy_new(struct loop *loop)
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, loop);
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_PROXY, "");
-    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
+                     loop->plan->http2 ? (long)CURL_HTTP_VERSION_2TLS
+                                       : (long)CURL_HTTP_VERSION_1_1);
+    curl_easy_setopt(easy, CURLOPT_PIPEWAIT, (long)loop->plan->http2);
+    if (loop->plan->ca) {
+        CHECK(!curl_easy_setopt(easy, CURLOPT_CAINFO, loop->plan->ca));
+        CHECK(!curl_easy_setopt(easy, CURLOPT_CAPATH, NULL));
+    }
     return easy;
 }
 

@@ -13,6 +13,7 @@
 #ifndef BENCH_LOOP_H
 #define BENCH_LOOP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/error.h"
@@ -22,11 +23,15 @@ struct loop_plan {
     size_t keys;      /* how many */
     size_t in_flight; /* at a time, at least 1 */
     size_t shard;     /* transfers of one multi handle; 0: all of them */
+    bool http2;       /* by ALPN, the streams of a multi handle on one
+                         connection; else HTTP/1.1 */
+    const char *ca; /* the file of the authority trusted; NULL: the system's */
 };
 
 struct loop_result {
-    size_t failed; /* not answered with 200 */
-    size_t bytes;  /* of bodies */
+    size_t failed;      /* not answered with 200, in the version asked for */
+    size_t bytes;       /* of bodies */
+    size_t connections; /* made */
 };
 
 /* Fetches all of them, once. ERR_MEMORY, ERR_SYSTEM. */

@@ -19,15 +19,18 @@ enum { EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
 static void print_help(void)
 {
-    puts("Usage: windrow-bench-loop --url URL [OPTION]...\n"
-         "Fetches URL for each key by a bare loop around libcurl, throws the\n"
-         "answers away, and prints one line of JSON: keys, failed, bytes,\n"
-         "seconds, cpu_user, cpu_sys (seconds), maxrss (bytes).\n\n"
-         "  --url URL        {key} in it stands for K0000001, K0000002, ...\n"
-         "  --keys N         how many keys (50000)\n"
-         "  --in-flight N    transfers at a time (64)\n"
-         "  --shard N        transfers of one multi handle (0: all of them)\n"
-         "  --help           print this, and end");
+    puts(
+        "Usage: windrow-bench-loop --url URL [OPTION]...\n"
+        "Fetches URL for each key by a bare loop around libcurl, throws the\n"
+        "answers away, and prints one line of JSON: keys, failed, bytes,\n"
+        "connections, seconds, cpu_user, cpu_sys (seconds), maxrss (bytes).\n\n"
+        "  --url URL        {key} in it stands for K0000001, K0000002, ...\n"
+        "  --keys N         how many keys (50000)\n"
+        "  --in-flight N    transfers at a time (64)\n"
+        "  --shard N        transfers of one multi handle (0: all of them)\n"
+        "  --http 1.1|2     the version; 2 over TLS only (1.1)\n"
+        "  --ca FILE        the authority that a server is to have\n"
+        "  --help           print this, and end");
 }
 
 static bool parse_count(const char *text, size_t least, size_t *ret)
@@ -42,6 +45,12 @@ static bool parse_count(const char *text, size_t least, size_t *ret)
     return true;
 }
 
+static bool parse_version(const char *text, bool *ret_http2)
+{
+    *ret_http2 = !strcmp(text, "2");
+    return *ret_http2 || !strcmp(text, "1.1");
+}
+
 /* False after having said what is wrong. */
 static bool parse(int argc, char **argv, struct loop_plan *plan)
 {
@@ -50,11 +59,14 @@ static bool parse(int argc, char **argv, struct loop_plan *plan)
         {"keys", required_argument, NULL, 'k'},
         {"in-flight", required_argument, NULL, 'i'},
         {"shard", required_argument, NULL, 's'},
+        {"http", required_argument, NULL, 'v'},
+        {"ca", required_argument, NULL, 'c'},
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
     int option;
     bool valid = true;
+    bool known = true;
     while (valid && (option = getopt_long(argc, argv, "", options, NULL)) > 0) {
         if (option == 'u')
             plan->url = optarg;
@@ -64,13 +76,20 @@ static bool parse(int argc, char **argv, struct loop_plan *plan)
             valid = parse_count(optarg, 1, &plan->in_flight);
         else if (option == 's')
             valid = parse_count(optarg, 0, &plan->shard);
+        else if (option == 'v')
+            valid = known = parse_version(optarg, &plan->http2);
+        else if (option == 'c')
+            plan->ca = optarg;
         else if (option == 'h') {
             print_help();
             exit(EXIT_SUCCESS);
         } else
             return false; /* getopt_long() has told */
     }
-    if (!valid)
+    if (!known)
+        fprintf(stderr, "windrow-bench-loop: --http is 1.1 or 2, not \"%s\"\n",
+                optarg);
+    else if (!valid)
         fprintf(stderr, "windrow-bench-loop: \"%s\" is no count from 1 to %d\n",
                 optarg, COUNT_MAX);
     else if (!plan->url || optind < argc)
@@ -126,9 +145,10 @@ int main(int argc, char **argv)
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);
     printf("{\"keys\": %zu, \"failed\": %zu, \"bytes\": %zu, "
-           "\"seconds\": %.6f, \"cpu_user\": %.6f, \"cpu_sys\": %.6f, "
+           "\"connections\": %zu, \"seconds\": %.6f, \"cpu_user\": %.6f, "
+           "\"cpu_sys\": %.6f, "
            "\"maxrss\": %ld}\n",
-           plan.keys, result.failed, result.bytes, seconds,
+           plan.keys, result.failed, result.bytes, result.connections, seconds,
            seconds_of(usage.ru_utime), seconds_of(usage.ru_stime),
            peak_bytes());
     return result.failed ? EXIT_FAILED : EXIT_SUCCESS;

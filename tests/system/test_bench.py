@@ -93,6 +93,21 @@ def test_a_small_run_is_reported(tmp_path):
     assert bench("report", "--from", tmp_path / "out").stdout == page
 
 
+# Each way asks as it says: HTTP/2 on one connection, HTTP/1.1 on one for each
+# request in flight.
+def test_versions_of_http_are_compared(tmp_path):
+    need_tool("nginx", "nginx-light")
+    need_tool("openssl", "openssl")
+    done = bench("http", "--quick", "--keys", 500, "--rounds", 1,
+                 "--into", tmp_path / "out", timeout=300)
+    assert done.returncode == 0, done.stderr
+    suite, = json.loads((tmp_path / "out/report.json").read_text())["suites"]
+    runs = suite["rounds"]["versions"]
+    assert {name: run["connections"] for name, (run,) in runs.items()} == {
+        "HTTP/1.1": 64, "HTTP/1.1 over TLS": 64, "HTTP/2 over TLS": 1}
+    assert all(run["cpu_us"] > 0 for run, in runs.values())
+
+
 # A part of a node's time is told by thread, library and function.
 def test_samples_are_sorted():
     assert figured("""

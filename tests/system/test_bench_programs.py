@@ -40,6 +40,8 @@ def test_the_loop_wants_a_url():
     assert "--url is needed" in said
     said = measured("windrow-bench-loop", "--keys", "-1", status=2)
     assert '"-1" is no count' in said
+    said = measured("windrow-bench-loop", "--http", "3", status=2)
+    assert '--http is 1.1 or 2, not "3"' in said
 
 
 def test_a_field_and_the_keys_of_a_page(starter, tmp_path):

@@ -69,6 +69,23 @@ def test_failures_do_not_end_it(windrow, origin, pipeline, sqlite):
     assert sqlite.count() == 4
 
 
+def test_no_signal_is_lost(start, origin, pipeline, cluster):
+    """Whenever one comes: while it waits, while a run begins, goes on or
+    ends, and in between."""
+    server, path = origin(), three(pipeline)
+    started = [start("run", path, "--every", "1s", "--scale", 1, origin=server,
+                     store=cluster.database()) for _ in range(8)]
+    for run in started:
+        until(lambda run=run: ends(run), "a run")
+    now = time.time()
+    time.sleep(2 - now % 1 - 0.02)
+    for run in started:  # around the time at which they are due
+        run.signal(signal.SIGTERM)
+        time.sleep(0.01)
+    for run in started:
+        assert run.wait(10).status in (0, 130)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_while_it_waits(start, origin, pipeline, sqlite, number):
     """Nothing is left to do: 0, at once."""
