@@ -243,14 +243,17 @@ static void on_request(struct evhttp_request *http, void *context)
 
 static void name_url(struct server *server, evutil_socket_t fd)
 {
-    struct sockaddr_storage bound = {0};
+    union {
+        struct sockaddr any;
+        struct sockaddr_in four;
+        struct sockaddr_in6 six;
+    } bound = {0};
     socklen_t len = sizeof bound;
     bool six = strchr(server->access->address, ':');
     int port = server->access->port;
-    if (getsockname(fd, (struct sockaddr *)&bound, &len) == 0)
-        port = ntohs(bound.ss_family == AF_INET6
-                         ? ((struct sockaddr_in6 *)&bound)->sin6_port
-                         : ((struct sockaddr_in *)&bound)->sin_port);
+    if (getsockname(fd, &bound.any, &len) == 0)
+        port = ntohs(bound.any.sa_family == AF_INET6 ? bound.six.sin6_port
+                                                     : bound.four.sin_port);
     snprintf(server->url, sizeof server->url, "http://%s%s%s:%d/",
              six ? "[" : "", server->access->address, six ? "]" : "", port);
 }

@@ -245,6 +245,7 @@ static void check_column(struct loader *loader, const struct worker *store,
         yaml_get(loader->columns_nodes[store->index], column->name);
     const struct worker *first = NULL;
 
+    CHECK(p->workers && queue->producers);
     for (size_t i = 0; i < queue->n_producers; i++) {
         const struct worker *from = &p->workers[queue->producers[i]];
         const struct row_set *set =

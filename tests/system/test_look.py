@@ -19,7 +19,8 @@ def failed(windrow, origin, pipeline, store):
     """A store with run 1: two keys stored, two not found."""
     asked = origin()
     keys = [GOOD[0], "NOPE", GOOD[1], "NADA"]
-    path = pipeline(source("values", input_values=keys), quotes(), sink())
+    path = pipeline(source("values", input_values=keys),
+                    quotes(instances=1), sink())  # one after the other
     result = windrow("run", path, "--batch", 1, "--scale", 1, origin=asked,
                      store=store)
     assert result.status == 3, result

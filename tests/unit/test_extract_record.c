@@ -60,7 +60,7 @@ static void append_value(struct buffer *out, struct slice value)
 static void append_set(struct buffer *out, const struct row_set *set,
                        const struct record_rows *rows)
 {
-    struct slice rest[PIPELINE_FIELDS_MAX], value;
+    struct slice rest[PIPELINE_FIELDS_MAX], value = {0};
     for (size_t f = 0; f < set->n_fields; f++)
         rest[f] = rows->columns[f];
     buffer_printf(out, "%s:", set->name);
@@ -81,7 +81,7 @@ static void append_set(struct buffer *out, const struct row_set *set,
 static void run(struct extractor *extractor, const struct worker *worker,
                 const char *body, struct buffer *out)
 {
-    struct slice fields[PIPELINE_FIELDS_MAX];
+    struct slice fields[PIPELINE_FIELDS_MAX] = {0};
     struct extract_result result;
     size_t len = strlen(body);
     char *copy = calloc(1, len + EXTRACT_PADDING);
