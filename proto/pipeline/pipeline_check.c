@@ -208,6 +208,7 @@ static void complain_field(struct loader *loader, const struct yaml_node *at,
     const char *names[2 * PIPELINE_FIELDS_MAX + 2];
     size_t n = 0;
 
+    CHECK(from->fields || !from->n_fields);
     names[n++] = "key";
     names[n++] = "fetched_at";
     for (size_t i = 0; set && i < set->n_fields; i++)
@@ -245,7 +246,6 @@ static void check_column(struct loader *loader, const struct worker *store,
         yaml_get(loader->columns_nodes[store->index], column->name);
     const struct worker *first = NULL;
 
-    CHECK(p->workers && queue->producers);
     for (size_t i = 0; i < queue->n_producers; i++) {
         const struct worker *from = &p->workers[queue->producers[i]];
         const struct row_set *set =
