@@ -19,18 +19,18 @@ enum { EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
 static void print_help(void)
 {
-    puts(
-        "Usage: windrow-bench-loop --url URL [OPTION]...\n"
-        "Fetches URL for each key by a bare loop around libcurl, throws the\n"
-        "answers away, and prints one line of JSON: keys, failed, bytes,\n"
-        "connections, seconds, cpu_user, cpu_sys (seconds), maxrss (bytes).\n\n"
-        "  --url URL        {key} in it stands for K0000001, K0000002, ...\n"
-        "  --keys N         how many keys (50000)\n"
-        "  --in-flight N    transfers at a time (64)\n"
-        "  --shard N        transfers of one multi handle (0: all of them)\n"
-        "  --http 1.1|2     the version; 2 over TLS only (1.1)\n"
-        "  --ca FILE        the authority that a server is to have\n"
-        "  --help           print this, and end");
+    puts("Usage: windrow-bench-loop --url URL [OPTION]...\n"
+         "Fetches URL for each key by a bare loop around libcurl, throws the\n"
+         "answers away, and prints one line of JSON: keys, failed, bytes,\n"
+         "connections, seconds, cpu_user, cpu_sys (seconds), maxrss\n"
+         "(bytes).\n\n"
+         "  --url URL        {key} in it stands for K0000001, K0000002, ...\n"
+         "  --keys N         how many keys (50000)\n"
+         "  --in-flight N    transfers at a time (64)\n"
+         "  --shard N        transfers of one multi handle (0: all of them)\n"
+         "  --http 1.1|2     the version; 2 over TLS only (1.1)\n"
+         "  --ca FILE        the authority that a server is to have\n"
+         "  --help           print this, and end");
 }
 
 static bool parse_count(const char *text, size_t least, size_t *ret)
@@ -146,8 +146,7 @@ int main(int argc, char **argv)
     getrusage(RUSAGE_SELF, &usage);
     printf("{\"keys\": %zu, \"failed\": %zu, \"bytes\": %zu, "
            "\"connections\": %zu, \"seconds\": %.6f, \"cpu_user\": %.6f, "
-           "\"cpu_sys\": %.6f, "
-           "\"maxrss\": %ld}\n",
+           "\"cpu_sys\": %.6f, \"maxrss\": %ld}\n",
            plan.keys, result.failed, result.bytes, result.connections, seconds,
            seconds_of(usage.ru_utime), seconds_of(usage.ru_stime),
            peak_bytes());
