@@ -300,7 +300,8 @@ def test_the_database_is_away_for_a_tick(start, origin, pipeline):
         store = own.database()
         own.stop()
         run = start("run", three(pipeline), "--every", "1s", origin=server,
-                    store=store)
+                    store=store,  # a run that is under way gives up soon
+                    env={"WINDROW_DATABASE_WAIT": "2s"})
         until(lambda: "no run was made" in said(run), "a failed tick")
         assert "the database is away; it is tried again" in said(run)
         own.start()
