@@ -242,7 +242,7 @@ static void test_limit_is_bounded(void **state)
     (void)state;
     struct log_limit limit = {.interval = 1000};
     int64_t left_out = 0;
-    char kind[8];
+    char kind[16];
     for (int i = 0; i <= LOG_LIMIT_KINDS; i++) {
         snprintf(kind, sizeof kind, "%d", i);
         assert_true(log_limit_pass(&limit, kind, 100 + i, &left_out));

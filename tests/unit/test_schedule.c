@@ -332,7 +332,8 @@ static void test_most_holidays(void **state)
     (void)state;
     static char text[(SCHEDULE_HOLIDAYS_MAX + 1) * 11 + 1];
     for (int i = 0; i <= SCHEDULE_HOLIDAYS_MAX; i++)
-        snprintf(text + (size_t)i * 11, 12, "%04d-01-01\n", 2000 + i);
+        snprintf(text + (size_t)i * 11, 12, "%04u-01-01\n",
+                 (2000u + (unsigned)i) % 10000);
     struct error err = ERROR_NONE;
     struct slice all = slice_of(text), good = {text, all.len - 11};
     assert_int_equal(schedule_set_holidays(&schedule, good, &err), 0);
