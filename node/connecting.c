@@ -23,7 +23,8 @@ struct connecting {
     connecting_on_done *on_done;
     void *context;
     char *url;
-    PGconn *pq; /* the thread's until done_fd is written */
+    PGconn *pq; /* this and those below are the thread's until done_fd */
+    bool owns_session;
     struct error err;
 };
 
@@ -42,6 +43,7 @@ static void *connect_and_set_up(void *context)
 {
     struct connecting *connecting = context;
     PGconn *pq = ledger_postgres_connect(connecting->url, &connecting->err);
+    connecting->owns_session = pq && ledger_postgres_owns_session(pq);
     if (pq && (PQsetnonblocking(pq, 1) || !PQenterPipelineMode(pq))) {
         ledger_postgres_error(pq, NULL, &connecting->err);
         PQfinish(pq);
@@ -59,12 +61,13 @@ static void on_done(evutil_socket_t fd, short what, void *context)
     (void)what;
     struct connecting *connecting = context;
     PGconn *pq = connecting->pq;
+    bool owns_session = connecting->owns_session;
     struct error err = connecting->err;
     connecting->pq = NULL;
     connecting_on_done *callback = connecting->on_done;
     void *callback_context = connecting->context;
     connecting_cancel(&connecting);
-    callback(callback_context, pq, &err);
+    callback(callback_context, pq, owns_session, &err);
 }
 
 struct connecting *connecting_new(struct event_base *base, const char *url,

@@ -15,9 +15,10 @@
 
 struct connecting;
 
-/* In the loop: `pq` is the receiver's, or NULL with `err` saying why. The
- * connecting object is gone by then. */
-typedef void connecting_on_done(void *context, PGconn *pq,
+/* In the loop: `pq` is the receiver's, or NULL with `err` saying why.
+ * `owns_session`: as ledger_postgres_owns_session(). The connecting object is
+ * gone by then. */
+typedef void connecting_on_done(void *context, PGconn *pq, bool owns_session,
                                 const struct error *err);
 
 /* NULL when memory or threads are out. */

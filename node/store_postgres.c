@@ -23,6 +23,7 @@
 #include "ledger/ledger.h"
 #include "ledger/ledger_postgres.h"
 #include "store_backend.h"
+#include "store_statements.h"
 #include "times.h"
 #include "turn.h"
 
@@ -49,6 +50,8 @@ struct connection {
     enum connection_state state;
     struct connecting *connecting;
     PGconn *pq;
+    bool owns_session;   /* no pooler: statements are prepared */
+    bool setting_up;     /* they are asked for, before any unit */
     struct event *ready; /* its socket */
     short watching;
     struct unit *units; /* sent, the oldest first */
@@ -56,11 +59,6 @@ struct connection {
     usec_t since;        /* the oldest unit is the oldest */
     struct event *again; /* reconnect after a pause */
     usec_t pause;
-};
-
-struct statement {
-    struct buffer text; /* empty until it is needed */
-    int n_params;
 };
 
 struct store_postgres {
@@ -71,8 +69,7 @@ struct store_postgres {
     size_t n_connections;
     struct unit *to_send;
     struct unit *dropped;
-    struct statement statements[PIPELINE_WORKERS_MAX];
-    struct close_params params;
+    struct statements statements;
     struct event *work; /* to_send or dropped is to be looked at */
     struct event *pause_over;
     usec_t pause; /* after an answer that says: not now */
@@ -208,6 +205,7 @@ static void connection_lost(struct connection *connection, const char *why)
     PQfinish(connection->pq);
     connection->pq = NULL;
     connection->state = CONNECTION_CLOSED;
+    connection->setting_up = false;
     struct unit *unit;
     DL_FOREACH (connection->units, unit) {
         clear_answers(unit);
@@ -221,8 +219,33 @@ static void connection_lost(struct connection *connection, const char *why)
     arm_pause(connection->again, &connection->pause);
 }
 
+/* What the session is set up with has one answer for each of its statements,
+ * of which only a failure matters: without them no closing can be sent. */
+static void take_set_up(struct connection *connection, PGresult *result)
+{
+    struct store_postgres *store = connection->store;
+    struct error err = ERROR_NONE;
+    if (PQresultStatus(result) == PGRES_PIPELINE_SYNC) {
+        connection->setting_up = false;
+        connection->pause = 0;
+        connection->since = clock_monotonic();
+    } else if (PQresultStatus(result) == PGRES_FATAL_ERROR) {
+        ledger_postgres_error(connection->pq, result, &err);
+    }
+    PQclear(result);
+    if (err.code == ERR_NONE)
+        return;
+    connection_lost(connection, err.text);
+    if (error_code_kind(err.code) != ERROR_RETRY)
+        give_up(store, err.text);
+}
+
 static void take_result(struct connection *connection, PGresult *result)
 {
+    if (connection->setting_up) {
+        take_set_up(connection, result);
+        return;
+    }
     struct unit *unit = connection->units;
     CHECK(unit);
     switch (PQresultStatus(result)) {
@@ -262,13 +285,18 @@ static bool flush(struct connection *connection)
     return true;
 }
 
+static bool is_awaited(const struct connection *connection)
+{
+    return connection->setting_up || connection->units;
+}
+
 static void on_connection_ready(evutil_socket_t fd, short what, void *context)
 {
     (void)fd;
     turn_enter();
     struct connection *connection = context;
     CHECK(connection->state == CONNECTION_READY);
-    if ((what & EV_TIMEOUT) && connection->units &&
+    if ((what & EV_TIMEOUT) && is_awaited(connection) &&
         clock_monotonic() - connection->since > LEDGER_ANSWER_MAX) {
         connection_lost(connection, "it gives no answer");
         dispatch(connection->store); /* to the others */
@@ -280,16 +308,17 @@ static void on_connection_ready(evutil_socket_t fd, short what, void *context)
         return;
     }
     /* A NULL ends a command's results; with no unit left nothing follows. */
-    while (connection->units && !PQisBusy(connection->pq)) {
+    while (connection->pq && is_awaited(connection) &&
+           !PQisBusy(connection->pq)) {
         PGresult *result = PQgetResult(connection->pq);
         if (result)
             take_result(connection, result);
         else if (PQstatus(connection->pq) == CONNECTION_BAD)
             break;
     }
-    if (PQstatus(connection->pq) == CONNECTION_BAD || !flush(connection)) {
+    if (connection->pq &&
+        (PQstatus(connection->pq) == CONNECTION_BAD || !flush(connection)))
         connection_lost(connection, NULL);
-    }
     dispatch(connection->store);
 }
 
@@ -310,43 +339,6 @@ static void watch(struct connection *connection, short wanted)
 
 /* ---- sending ---- */
 
-static struct statement *statement_of(struct store_postgres *store, int worker,
-                                      struct error *err)
-{
-    struct statement *statement = &store->statements[worker];
-    const struct pipeline *pipeline = store->common.pipeline;
-    if (!statement->text.len &&
-        ledger_close_statement(pipeline, &pipeline->workers[worker],
-                               &statement->text, &statement->n_params, err))
-        return NULL;
-    return statement;
-}
-
-static bool send_ask(struct connection *connection, const struct unit *unit)
-{
-    char run[24], batch[24], children[24];
-    snprintf(run, sizeof run, "%lld", (long long)unit->closing->run);
-    snprintf(batch, sizeof batch, "%lld", (long long)unit->closing->batch);
-    snprintf(children, sizeof children, "%zu", unit->closing->n_children);
-    const char *values[] = {run, batch, unit->closing->closer, children};
-    return PQsendQueryParams(connection->pq, ledger_close_ask_sql, 4, NULL,
-                             values, NULL, NULL, 0);
-}
-
-static bool send_closing(struct connection *connection, const struct unit *unit,
-                         struct error *err)
-{
-    struct store_postgres *store = connection->store;
-    int worker = unit->closing->worker;
-    struct statement *statement = statement_of(store, worker, err);
-    if (!statement || ledger_close_bind(store->common.pipeline, unit->closing,
-                                        &store->params, err))
-        return false;
-    return PQsendQueryParams(connection->pq, buffer_text(&statement->text),
-                             store->params.n, NULL, store->params.values,
-                             store->params.lengths, store->params.formats, 0);
-}
-
 static void send_unit(struct connection *connection, struct unit *unit)
 {
     struct store_postgres *store = connection->store;
@@ -354,10 +346,13 @@ static void send_unit(struct connection *connection, struct unit *unit)
     DL_APPEND(connection->units, unit);
     if (connection->n_units++ == 0)
         connection->since = clock_monotonic();
-    bool sent = ledger_postgres_send_settings(connection->pq) &&
-                (unit->ask ? send_ask(connection, unit)
-                           : send_closing(connection, unit, &err));
-    if (sent && PQpipelineSync(connection->pq) && flush(connection)) {
+    bool sent =
+        unit->ask ? statements_send_ask(connection->pq,
+                                        connection->owns_session, unit->closing)
+                  : statements_send_closing(&store->statements, connection->pq,
+                                            connection->owns_session,
+                                            unit->closing, &err);
+    if (sent && flush(connection)) {
         CRASH_POINT("postgres_in_close");
         return;
     }
@@ -419,7 +414,17 @@ static void on_pause_over(evutil_socket_t fd, short what, void *context)
 
 /* ---- connecting ---- */
 
-static void on_connected(void *context, PGconn *pq, const struct error *err)
+static bool set_up(struct connection *connection)
+{
+    connection->setting_up = true;
+    connection->since = clock_monotonic();
+    return statements_send_session(&connection->store->statements,
+                                   connection->pq) &&
+           flush(connection);
+}
+
+static void on_connected(void *context, PGconn *pq, bool owns_session,
+                         const struct error *err)
 {
     turn_enter();
     struct connection *connection = context;
@@ -435,10 +440,16 @@ static void on_connected(void *context, PGconn *pq, const struct error *err)
         return;
     }
     connection->pq = pq;
-    connection->pause = 0;
+    connection->owns_session = owns_session;
     connection->state = CONNECTION_READY;
     CRASH_POINT("postgres_after_connect");
     watch(connection, EV_READ);
+    if (!owns_session) {
+        connection->pause = 0;
+    } else if (!set_up(connection)) {
+        connection_lost(connection, NULL);
+        return;
+    }
     if (!store->paused)
         back(store);
     dispatch(store);
@@ -518,9 +529,7 @@ static void close_and_free(struct store *common)
     free(store->connections);
     free_units(store->to_send);
     free_units(store->dropped);
-    for (size_t i = 0; i < PIPELINE_WORKERS_MAX; i++)
-        buffer_free(&store->statements[i].text);
-    close_params_free(&store->params);
+    statements_free(&store->statements);
     if (store->work)
         event_free(store->work);
     if (store->pause_over)
@@ -594,6 +603,10 @@ int store_postgres_new(struct event_base *base, const char *url,
     store->url = strdup(url);
     store->work = event_new(base, -1, 0, on_work, store);
     store->pause_over = evtimer_new(base, on_pause_over, store);
+    if (statements_init(&store->statements, common->pipeline, err)) {
+        close_and_free(&store->common);
+        return (int)err->code;
+    }
     if (!store->url || !store->work || !store->pause_over ||
         !make_connections(store)) {
         close_and_free(&store->common);

@@ -13,67 +13,55 @@
 #include "base/log.h"
 #include "ledger/ledger_postgres_private.h"
 
-#define SETTING(name, value) "set_config('" name "', " value ", true)"
-
 /* Whatever the server's defaults are. It must be the transaction's first
  * statement; unlike SET TRANSACTION it needs no BEGIN. */
 static const char isolation_sql[] =
     "SET transaction_isolation = 'read committed'";
 
-/* A statement that takes longer than its limit ends with SQLSTATE 57014,
- * which is tried again. A commit that is not durable would be no
- * acknowledgement; a stronger setting than `on` is left alone. */
-static const char settings_sql[] =
-    "SELECT " SETTING("timezone", "'UTC'") ", " SETTING(
-        "statement_timeout",
-        "'"
-        "6"
-        "0"
-        "s"
-        "'") ", " SETTING("idle_in_transaction_session_timeout",
-                          "'10min'") ", " SETTING("plan_cache_mode",
-                                                  "'force_generic_"
-                                                  "plan'") ", " SETTING("synchr"
-                                                                        "ono"
-                                                                        "us_"
-                                                                        "commi"
-                                                                        "t",
-                                                                        "CASE "
-                                                                        "curren"
-                                                                        "t_"
-                                                                        "settin"
-                                                                        "g('"
-                                                                        "synchr"
-                                                                        "ono"
-                                                                        "us_"
-                                                                        "commit"
-                                                                        "') "
-                                                                        "WHEN "
-                                                                        "'off' "
-                                                                        "THEN "
-                                                                        "'on'"
-                                                                        " ELSE "
-                                                                        "curren"
-                                                                        "t_"
-                                                                        "settin"
-                                                                        "g('"
-                                                                        "synchr"
-                                                                        "ono"
-                                                                        "us_"
-                                                                        "commit"
-                                                                        "') "
-                                                                        "END");
+/* For this transaction ("true") or all that follow ("false"). A statement that
+ * takes longer than its limit ends with SQLSTATE 57014, which is tried again.
+ * A commit that is not durable would be no acknowledgement; a stronger setting
+ * than `on` is left alone. */
+#define SETTINGS(here)                                                         \
+    "SELECT set_config(name, value, " here ") FROM (VALUES"                    \
+    " ('default_transaction_isolation', 'read committed'),"                    \
+    " ('timezone', 'UTC'),"                                                    \
+    " ('statement_timeout', '60s'),"                                           \
+    " ('idle_in_transaction_session_timeout', '10min'),"                       \
+    " ('plan_cache_mode', 'force_generic_plan'),"                              \
+    " ('synchronous_commit', coalesce("                                        \
+    "nullif(current_setting('synchronous_commit'), 'off'), 'on'))"             \
+    ") AS setting (name, value)"
+static const char settings_sql[] = SETTINGS("true");
+static const char session_settings_sql[] = SETTINGS("false");
 
 /* After those, where nothing may be written. */
-static const char look_sql[] = "SELECT " SETTING(
-    "transaction_read_only", "'on'") ", " SETTING("statement_timeout", "'5s'");
+static const char look_sql[] =
+    "SELECT set_config('transaction_read_only', 'on', true),"
+    " set_config('statement_timeout', '5s', true)";
+
+static bool send(PGconn *connection, const char *sql)
+{
+    return PQsendQueryParams(connection, sql, 0, NULL, NULL, NULL, NULL, 0);
+}
 
 bool ledger_postgres_send_settings(PGconn *connection)
 {
-    return PQsendQueryParams(connection, isolation_sql, 0, NULL, NULL, NULL,
-                             NULL, 0) &&
-           PQsendQueryParams(connection, settings_sql, 0, NULL, NULL, NULL,
-                             NULL, 0);
+    return send(connection, isolation_sql) && send(connection, settings_sql);
+}
+
+bool ledger_postgres_send_session_settings(PGconn *connection)
+{
+    return send(connection, session_settings_sql);
+}
+
+bool ledger_postgres_owns_session(PGconn *connection)
+{
+    PGresult *answer = PQexec(connection, "SELECT pg_backend_pid()");
+    bool owns = PQresultStatus(answer) == PGRES_TUPLES_OK &&
+                atoi(PQgetvalue(answer, 0, 0)) == PQbackendPID(connection);
+    PQclear(answer);
+    return owns;
 }
 
 /* A password with an unescaped / or @ leaks into host and port. */
@@ -259,8 +247,7 @@ static PGresult *transact(const struct ledger_postgres *pg, const char *sql,
     PGconn *connection = pg->connection;
     if (!PQenterPipelineMode(connection) ||
         !ledger_postgres_send_settings(connection) ||
-        (pg->to_look && !PQsendQueryParams(connection, look_sql, 0, NULL, NULL,
-                                           NULL, NULL, 0)) ||
+        (pg->to_look && !send(connection, look_sql)) ||
         !PQsendQueryParams(connection, sql, n, NULL, values, lengths, formats,
                            0) ||
         !PQpipelineSync(connection))

@@ -10,9 +10,11 @@
  * timestamptz, and the INSERT's assignment casts do the rest, in UTC because of
  * ledger_postgres_send_settings().
  *
- * Nothing relies on a session, since a pooler (pgbouncer in transaction mode)
- * gives each transaction another: no prepared statement, no SET that outlives
- * its transaction.
+ * A pooler (pgbouncer in transaction mode) gives each transaction another
+ * session. Through one, nothing relies on the session: no prepared statement,
+ * no SET that outlives its transaction. Where there is none, statements are
+ * prepared and settings made once a connection, which halves what a closing
+ * costs the server.
  */
 #ifndef LEDGER_LEDGER_POSTGRES_H
 #define LEDGER_LEDGER_POSTGRES_H
@@ -46,6 +48,18 @@ int ledger_postgres_check_url(const char *url, struct error *err);
  * answered by PGRES_COMMAND_OK and PGRES_TUPLES_OK. False: as PQsendQuery. */
 MUSTCHECK
 bool ledger_postgres_send_settings(PGconn *connection);
+
+/* The same for all transactions to come, where the session is the
+ * connection's own: one statement, answered by PGRES_TUPLES_OK. */
+MUSTCHECK
+bool ledger_postgres_send_session_settings(PGconn *connection);
+
+/* Whether the session at the other end stays this connection's: the process
+ * that answers is the one that the server named as it let us in. A pooler
+ * names one that it made up. Blocking, outside of pipeline mode; false also
+ * where there is no answer. */
+MUSTCHECK
+bool ledger_postgres_owns_session(PGconn *connection);
 
 /* Appends the text of the statement for closings of `worker`; *ret_n_params
  * is how many parameters it has. ERR_MEMORY, ERR_LIMIT. */

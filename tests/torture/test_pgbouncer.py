@@ -1,5 +1,6 @@
 """Through Debian's pgbouncer in transaction mode: each transaction may get
 another session, which others have used before."""
+import re
 import shutil
 import time
 
@@ -68,6 +69,29 @@ def test_sessions_are_left_as_they_were(windrow, origin, postgres, pooled,
                      origin=origin("--count", 50), store=pool.store)
     assert result.status in (0, 3), result
     assert settings() == before
+
+
+def test_statements_are_prepared_where_no_pooler_is(windrow, origin, postgres,
+                                                    pooled):
+    """Once a connection; through a pooler each closing brings its own."""
+    log = postgres.cluster.folder / "log"
+    for name, value in (("statement", "all"), ("min_messages", "log")):
+        postgres.query(f"ALTER DATABASE {postgres.name}"
+                       f" SET log_{name} = '{value}'")
+
+    def closings(store):
+        before = log.stat().st_size
+        result = windrow("run", SP500, "--scale", 2, "--batch", 5,
+                         origin=origin(), store=store)
+        assert result.status == 0, result
+        said = log.read_text("utf-8", "replace")[before:]
+        return re.findall(r"execute (\S+): WITH b AS \(UPDATE", said)
+
+    direct = closings(postgres)
+    prepared = [name for name in direct if re.fullmatch(r"close\d+", name)]
+    assert len(prepared) >= 503 / 5
+    pool = closings(pooled().store)
+    assert len(pool) >= 503 / 5 and set(pool) == {"<unnamed>"}
 
 
 @pytest.mark.parametrize("isolation", [

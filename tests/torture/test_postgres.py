@@ -422,7 +422,7 @@ def test_no_more_privileges(start, windrow, origin, postgres, torture):
 
 # A connection is cut in the middle of a commit.
 
-CLOSING = b"UPDATE windrow_batches SET open"
+CLOSING = rb"UPDATE windrow_batches SET open|\0close\d+\0"  # or prepared
 RENEWAL = rb"UPDATE windrow_runs SET lease_until = [^\0]* AND epoch"
 
 
