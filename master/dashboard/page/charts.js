@@ -127,7 +127,9 @@ export function chart(element, { label, series, format, zero = true }) {
         const place = ((event.clientX - box.left) / box.width) * width;
         move(from + ((to - from) * (place - LEFT)) / (width - LEFT - RIGHT));
       },
-      pointerleave: () => move(null),
+      pointerleave: () => {
+        if (document.activeElement !== drawing) move(null);
+      },
       blur: () => move(null),
       keydown: (event) => {
         const step = (to - from) / 60;
