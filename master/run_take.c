@@ -19,16 +19,23 @@
 #define WHO "master"
 #define LOOK_PAUSE (250 * USEC_PER_MSEC)
 
+static void tell_settings(const struct run_row *row, const char *now)
+{
+    struct buffer lines = BUFFER_EMPTY;
+    run_settings_compare(row->settings_json, now, &lines);
+    fprintf(stderr,
+            "windrow: the settings are not those that run %" PRId64
+            " began with:\n%sSet them as then, or say --force.\n",
+            row->run, buffer_text(&lines));
+    buffer_free(&lines);
+}
+
 int run_check_settings(const struct run *run, const struct run_row *row)
 {
     char *now = run_settings(run->context.settings, row->pipeline_text);
     bool same = now && !strcmp(now, row->settings_json);
     if (!same && !run->context.options->force)
-        fprintf(stderr,
-                "windrow: the settings are not those that run %" PRId64
-                " began with:\n  then: %s\n  now:  %s\n"
-                "Set them as then, or say --force.\n",
-                row->run, row->settings_json, now ? now : "?");
+        tell_settings(row, now ? now : row->settings_json);
     free(now);
     return same || run->context.options->force ? 0 : EXIT_BAD_USAGE;
 }

@@ -8,7 +8,7 @@
 #ifndef LEDGER_RUN_SETTINGS_H
 #define LEDGER_RUN_SETTINGS_H
 
-#include "base/slice.h"
+#include "base/buffer.h"
 #include "pipeline/settings.h"
 
 /*
@@ -22,5 +22,11 @@ char *run_settings(const struct settings *settings, struct slice pipeline);
  * pipeline's own might be guessed, goes over the network. */
 char *run_settings_public(const struct settings *settings,
                           struct slice pipeline);
+
+/* Appends what differs between two texts of run_settings(), a line of its own,
+ * indented, for each setting. Of the pipeline's own names neither value is
+ * known. */
+void run_settings_compare(const char *then, const char *now,
+                          struct buffer *ret);
 
 #endif

@@ -95,7 +95,10 @@ def test_settings_differ(windrow, failed, server):
     elsewhere = {"YAHOO_URL": "http://127.0.0.1:1"}
     result = windrow("retry", 1, origin=server, store=failed, env=elsewhere)
     assert result.status == 2
-    assert "the settings are not those that run 1 began with" in result.err
+    assert result.err == (
+        "windrow: the settings are not those that run 1 began with:\n"
+        f"  YAHOO_URL was {server.url}, is http://127.0.0.1:1\n"
+        "Set them as then, or say --force.\n")
     assert failed.count("windrow_runs") == 1
     result = windrow("retry", 1, "--force", origin=server, store=failed,
                      env=elsewhere)

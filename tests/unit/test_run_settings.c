@@ -43,11 +43,31 @@ static void test_no_names(void **state)
     assert_remembered("$YAHOO_RATE ${} ${", "{}");
 }
 
+/* Each that differs, and nothing of the pipeline's own but that it does. */
+static void test_compare(void **state)
+{
+    (void)state;
+    struct buffer lines = BUFFER_EMPTY;
+    run_settings_compare("{\"A\":\"same\",\"MINE\":\"fingerprint 1\","
+                         "\"URL\":\"http://a\",\"X\":null,\"Y\":\"\"}",
+                         "{\"A\":\"same\",\"MINE\":\"fingerprint 2\","
+                         "\"URL\":\"http://b\",\"X\":\"fingerprint 3\","
+                         "\"Z\":\"1\"}",
+                         &lines);
+    assert_string_equal(buffer_text(&lines), "  MINE has another value now\n"
+                                             "  URL was http://a, is http://b\n"
+                                             "  X was not set, is set\n"
+                                             "  Y was empty, is not set\n"
+                                             "  Z was not set, is 1\n");
+    buffer_free(&lines);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_kinds),
         cmocka_unit_test(test_no_names),
+        cmocka_unit_test(test_compare),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
