@@ -1,7 +1,8 @@
 /*
  * options.h: what stands on the command line of `windrow`.
  *
- * One table (options.c) has every option: its commands, argument, and help.
+ * One table (options_table.c) has every option: its commands, argument, and
+ * help.
  */
 #ifndef MASTER_OPTIONS_H
 #define MASTER_OPTIONS_H
