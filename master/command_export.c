@@ -151,8 +151,9 @@ int command_export(const struct options *options)
     struct context context;
     struct export export = {.table = NULL};
     if (!options->argument && !options->table) {
-        fprintf(stderr, "windrow export: what is missing: RUN, or --table NAME "
-                        "(see windrow export --help)\n");
+        fputs("windrow export: name a RUN, or a table by --table NAME (see "
+              "windrow export --help)\n",
+              stderr);
         return EXIT_BAD_USAGE;
     }
     int status = context_settings(&context, options, NULL);

@@ -143,7 +143,7 @@ static int prices(struct context *context, const struct sink *sink)
     if (options->since && !since_parse(options->since, clock_wall(), &since)) {
         fprintf(stderr,
                 "windrow prices: --since wants a time as 2026-11-22T18:00, or "
-                "how long ago as 2h or 3d, not: %s\n",
+                "how long ago as 2h or 3d, not \"%s\"\n",
                 options->since);
         return EXIT_BAD_USAGE;
     }

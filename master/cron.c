@@ -157,7 +157,7 @@ static int parse_field(struct parser *parser, uint64_t *ret)
             parser->at++;
     }
     if (*parser->at && !isspace((unsigned char)*parser->at))
-        return complain(parser, parser->at, "goes on with what is none");
+        return complain(parser, parser->at, "can't be read from here on");
     if (parser->field == &fields[WEEKDAY] && (set & 1 << 7))
         set |= 1; /* 7 is Sunday too */
     *ret = set;
@@ -211,7 +211,7 @@ int cron_parse_weekdays(const char *text, uint64_t *ret, struct error *err)
     if (parse_field(&parser, &set))
         return (int)err->code;
     if (*parser.at)
-        return complain(&parser, parser.at, "goes on with what is none");
+        return complain(&parser, parser.at, "can't be read from here on");
     *ret = set;
     return 0;
 }

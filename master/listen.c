@@ -140,7 +140,7 @@ int listen_read(const struct options *options, const struct settings *settings,
     if (ports && !parse_ports(ports, &listen))
         return error_set(err, ERR_USAGE,
                          "--task-ports wants FIRST-LAST, two numbers from 1 "
-                         "to %d, not: %.60s",
+                         "to %d, not \"%.60s\"",
                          PORT_MAX, ports);
     if (read_insecure(options, settings, &insecure, err) ||
         (listen.place &&

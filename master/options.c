@@ -1,16 +1,24 @@
 /* options.c: see options.h: the line as a whole. */
 #include <getopt.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "options_private.h"
 #include "pipeline/spell.h"
 
+#define WORD_SHOWN 64
+
+PRINTF_LIKE(3, 4)
 static bool bad_usage(const struct command *command, int *ret_status,
-                      const char *what, const char *value)
+                      const char *format, ...)
 {
-    fprintf(stderr, "windrow %s: %s%s%s (see windrow %s --help)\n",
-            command->name, what, *value ? ": " : "", value, command->name);
+    va_list arguments;
+    fprintf(stderr, "windrow %s: ", command->name);
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fprintf(stderr, " (see windrow %s --help)\n", command->name);
     *ret_status = EXIT_BAD_USAGE;
     return false;
 }
@@ -23,29 +31,23 @@ static bool bad_option(const struct command *command,
 {
     const char *names[OPTIONS_MAX] = {NULL};
     const char *word = argv[optind - 1];
-    char what[160];
-    if (id == ':') {
-        snprintf(what, sizeof what, "option %.64s needs a value", word);
-        return bad_usage(command, ret_status, what, "");
-    }
-    if (optopt > OPTION_FIRST) {
-        snprintf(what, sizeof what, "option %.64s takes no value", word);
-        return bad_usage(command, ret_status, what, "");
-    }
-    if (optopt) {
-        snprintf(what, sizeof what, "unknown option -%c", optopt);
-        return bad_usage(command, ret_status, what, "");
-    }
+    if (id == ':')
+        return bad_usage(command, ret_status, "option %.*s needs a value",
+                         WORD_SHOWN, word);
+    if (optopt > OPTION_FIRST)
+        return bad_usage(command, ret_status, "option %.*s takes no value",
+                         WORD_SHOWN, word);
+    if (optopt)
+        return bad_usage(command, ret_status, "unknown option -%c", optopt);
     size_t n = 0;
     for (; known[n].name; n++)
         names[n] = known[n].name;
     char name[SPELL_WORD_BYTES_MAX + 1];
     snprintf(name, sizeof name, "%.*s", (int)strcspn(word + 2, "="), word + 2);
     const char *near = spell_nearest(name, names, n);
-    snprintf(what, sizeof what, "unknown option --%s%s%s%s", name,
-             near ? "; did you mean --" : "", near ? near : "",
-             near ? "?" : "");
-    return bad_usage(command, ret_status, what, "");
+    return bad_usage(command, ret_status, "unknown option --%s%s%s%s", name,
+                     near ? "; did you mean --" : "", near ? near : "",
+                     near ? "?" : "");
 }
 
 static int argument_of(const char *argument)
@@ -78,12 +80,9 @@ static bool take_all(const struct command *command, int argc, char **argv,
             return false;
         }
         const char *wanted = options_take(options, (enum option_id)id, optarg);
-        if (wanted) {
-            char what[96];
-            snprintf(what, sizeof what, "--%s wants %s, not", known[place].name,
-                     wanted);
-            return bad_usage(command, ret_status, what, optarg);
-        }
+        if (wanted)
+            return bad_usage(command, ret_status, "--%s wants %s, not \"%s\"",
+                             known[place].name, wanted, optarg);
     }
     return true;
 }
@@ -99,10 +98,11 @@ static bool check_arguments(const struct command *command,
     for (; *word; word += strcspn(word, " "), word += strspn(word, " ")) {
         more = strstr(word, "...");
         if (n++ >= options->n_arguments && *word != '[')
-            return bad_usage(command, ret_status, "what is missing", word);
+            return bad_usage(command, ret_status, "%.*s is missing",
+                             (int)strcspn(word, " "), word);
     }
     if (options->n_arguments > n && !more)
-        return bad_usage(command, ret_status, "unexpected argument",
+        return bad_usage(command, ret_status, "unexpected argument \"%s\"",
                          options->arguments[n]);
     return true;
 }
@@ -138,5 +138,5 @@ bool options_parse(const struct command *command, int argc, char **argv,
         return false;
     const char *alone = lonely(ret);
     return !alone || bad_usage(command, ret_status,
-                               "what wants --every beside it", alone);
+                               "%s is of a schedule: say --every too", alone);
 }

@@ -258,7 +258,7 @@ const char *options_take(struct options *options, enum option_id id,
         return take_choice(options, id, value);
     case OPTION_ENV:
         if (options->n_env_files == ENV_FILES_MAX)
-            return "given at most 8 times";
+            return "at most 8 files";
         options->env_files[options->n_env_files++] = value;
         return NULL;
     case OPTION_HEALTH_FILE:

@@ -209,8 +209,12 @@ static int take_settings(struct node_options *node, bool once)
 {
     node->connect = either(node->connect, node->settings, "WINDROW_CONNECT");
     node->keys = either(node->keys, node->settings, "WINDROW_KEYS");
-    if (!node->connect)
-        return bad_usage("where is the master?", "--connect is absent");
+    if (!node->connect) {
+        fputs("windrow-node: where is the master? Say it with --connect, or "
+              "in WINDROW_CONNECT; see windrow-node --help\n",
+              stderr);
+        return EXIT_USAGE;
+    }
     node->serve = !once && endpoint_is_tcp(node->connect);
     return 0;
 }

@@ -256,7 +256,8 @@ static int parse(struct options *options, int argc, char **argv,
             return (int)err->code;
     }
     if (optind < argc)
-        return error_set(err, ERR_USAGE, "what is \"%s\"? See --help",
+        return error_set(err, ERR_USAGE,
+                         "unexpected argument \"%s\"; see --help",
                          argv[optind]);
     if (options->symbols_file && options->count >= 0)
         return error_set(err, ERR_USAGE,

@@ -395,7 +395,7 @@ def test_the_zone_is_the_systems(windrow, origin, sqlite):
     (["--every", "5m", "--missed", "always"], "wants skip or catch-up"),
     (["--every", "5m", "--runs", "0"], "--runs wants a number from 1 up"),
     (["--every", "5m", "--name", "x" * 80], "--name: at most 79 characters"),
-    (["--hours", "09:30-16:00"], "what wants --every beside it: --hours"),
+    (["--hours", "09:30-16:00"], "--hours is of a schedule: say --every too"),
 ])
 def test_mistakes(windrow, origin, sqlite, options, words):
     """Each ends it at once, with 2, and the database is not made."""

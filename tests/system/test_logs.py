@@ -65,7 +65,7 @@ def test_level(windrow, failing, sqlite, how):
 
 @pytest.mark.parametrize("how, env, said", [
     (("--log-level", "loud"), {}, "--log-level wants debug, info, warn or "
-                                  "error, not: loud"),
+                                  "error, not \"loud\""),
     ((), {"WINDROW_LOG_LEVEL": "loud"}, "WINDROW_LOG_LEVEL is 'loud'; debug, "
                                         "info, warn or error is allowed"),
     (("--log-file", "no/such/folder"), {}, "the log can't be written to "

@@ -191,8 +191,8 @@ def test_failures_of_one_kind(windrow, failed, option, n):
     (("--reason", "not_fuond"), 'no reason "not_fuond"; did you mean '
                                 'not_found?'),
     (("--reason", "bad luck"), 'no reason "bad luck"; the reasons are:'),
-    (("--limit", "0"), "--limit wants a number from 1 up, not: 0"),
-    (("--after", "-1"), "--after wants a number from 0 up, not: -1"),
+    (("--limit", "0"), '--limit wants a number from 1 up, not "0"'),
+    (("--after", "-1"), '--after wants a number from 0 up, not "-1"'),
     (("--resaon", "dns"), "unknown option --resaon; did you mean --reason?"),
 ])
 def test_failures_bad_usage(windrow, failed, arguments, said):

@@ -169,7 +169,7 @@ def test_a_password_is_hidden(windrow):
 
 
 @pytest.mark.parametrize("arguments, words", [
-    (["plan", SP500, "AAPL"], "unexpected argument: AAPL"),
+    (["plan", SP500, "AAPL"], 'unexpected argument "AAPL"'),
     (["plan", SP500, "--fetch-list=1"], "takes no value"),
     (["plan", SP500, "--fetsh-lists"], "did you mean --fetch-lists?"),
     (["plan", "absent.yaml"], "absent.yaml"),

@@ -165,8 +165,8 @@ def test_table_without_a_time(windrow, two):
 
 @pytest.mark.parametrize("arguments, said", [
     (("--since", "soon"), "--since wants a time as 2026-11-22T18:00, or how "
-                          "long ago as 2h or 3d, not: soon"),
-    (("--format", "xml"), "--format wants table, csv or json, not: xml"),
+                          'long ago as 2h or 3d, not "soon"'),
+    (("--format", "xml"), '--format wants table, csv or json, not "xml"'),
     (("--formt", "csv"), "unknown option --formt; did you mean --format?")])
 def test_prices_bad_usage(windrow, run_of, arguments, said):
     run_of("AAPL")
@@ -263,12 +263,12 @@ def test_export_into_a_file(windrow, run_of, tmp_path):
 
 
 @pytest.mark.parametrize("arguments, said", [
-    ((), "windrow export: what is missing: RUN, or --table NAME"),
+    ((), "windrow export: name a RUN, or a table by --table NAME"),
     (("7",), "windrow: there is no run 7"),
     (("--table", "nowhere"), "windrow: table nowhere: "),
     (("1", "--table", "pricse"), "run 1 stores into no table pricse; did you "
                                  "mean prices? (there is: prices)"),
-    (("1", "--format", "table"), "--format wants csv or json, not: table")])
+    (("1", "--format", "table"), '--format wants csv or json, not "table"')])
 def test_export_bad_usage(windrow, run_of, arguments, said):
     run_of("AAPL")
     result = windrow("export", *arguments, store=run_of.store)

@@ -61,7 +61,7 @@ def test_up_and_down_again(start, windrow, origin, sqlite):
 
 
 @pytest.mark.parametrize("arguments, status, words", [
-    ((), 2, "what is missing: N"),
+    ((), 2, "N is missing"),
     (("many",), 2, "N is a number from 1 to 1024"),
     (("0",), 2, "N is a number from 1 to 1024"),
     (("2",), 2, "no run goes on in this database"),

@@ -333,9 +333,9 @@ def test_a_record_is_not_overwritten(windrow, origin, copied):
     (["try", SP500, "A", "--worker", "quotse"], "did you mean \"quotes\"?"),
     (["try", SP500, "A", "--worker", "constituents"], "takes no key"),
     (["try", SP500, "--worker", "store"], "asks nothing of the web"),
-    (["try", SP500, "A", "B"], "unexpected argument: B"),
+    (["try", SP500, "A", "B"], 'unexpected argument "B"'),
     (["try", SP500, "A", "--recrod"], "did you mean --record?"),
-    (["try"], "what is missing: PIPELINE"),
+    (["try"], "PIPELINE is missing"),
     (["test", SP500, "BRK.A"], "did you mean \"BRK.B\"?"),
     (["test", SOURCE / "pipelines/quote-page.yaml"], "no cases in")])
 def test_bad_usage(windrow, arguments, words):

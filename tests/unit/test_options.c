@@ -145,7 +145,7 @@ static void test_schedule(void **state)
                                         "--days d",          "--holidays h",
                                         "--missed catch-up", "--runs 1"};
     for (size_t i = 0; i < sizeof alone / sizeof *alone; i++)
-        assert_bad(&run, alone[i], "what wants --every beside it: --");
+        assert_bad(&run, alone[i], " is of a schedule: say --every too");
     assert_bad(&run, "--every 5m --missed later", "wants skip or catch-up");
     assert_bad(&run, "--every 5m --runs 0", "--runs wants a number");
     assert_bad(&resume, "1 --every 5m", "unknown option --every");
@@ -169,10 +169,10 @@ static void test_bad_values(void **state)
     static const struct {
         const char *line, *words;
     } table[] = {
-        {"--batch 0", "--batch wants a number from 1 to 512, not: 0"},
+        {"--batch 0", "--batch wants a number from 1 to 512, not \"0\""},
         {"--batch 513", "--batch wants"},
         {"--batch 1x", "--batch wants"},
-        {"--batch=", "--batch wants"},
+        {"--batch=", "from 1 to 512, not \"\" (see"},
         {"--limit 0", "--limit wants a number from 1 up"},
         {"--limit 9223372036854775808", "--limit wants"},
         {"--scale -1", "--scale wants auto, "},
@@ -193,7 +193,7 @@ static void test_bad_values(void **state)
         {"p -xh", "unknown option -x ("},
         {"--batch", "option --batch needs a value"},
         {"--dry-run=1", "option --dry-run=1 takes no value"},
-        {"a b", "unexpected argument: b"},
+        {"a b", "unexpected argument \"b\""},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         assert_bad(&run, table[i].line, table[i].words);
@@ -210,8 +210,8 @@ static void test_of_other_commands(void **state)
     assert_bad(&runs, "--summary f", "unknown option --");
     assert_bad(&failures, "1 --scale 2", "unknown option --");
     assert_bad(&check, "--store sqlite:f", "unknown option --");
-    assert_bad(&resume, "", "what is missing: RUN");
-    assert_bad(&runs, "7", "unexpected argument: 7");
+    assert_bad(&resume, "", "resume: RUN is missing (see");
+    assert_bad(&runs, "7", "unexpected argument \"7\"");
 }
 
 /* --help lists the command's own options on standard output; status 0. */
