@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "options_private.h"
 #include "pipeline/spell.h"
 
@@ -57,8 +58,31 @@ static int argument_of(const char *argument)
     return argument[0] == '[' ? optional_argument : required_argument;
 }
 
+/* A word behind an option whose value may be left out: it was perhaps meant to
+ * be its value, which stands behind "=" alone. */
+struct stray {
+    const char *option, *word; /* NULL: none */
+};
+
+static bool bad_stray(const struct command *command, const struct stray *stray,
+                      int *ret_status)
+{
+    return bad_usage(command, ret_status,
+                     "the value of --%s stands behind a \"=\": --%s=%s",
+                     stray->option, stray->option, stray->word);
+}
+
+/* ADDRESS:PORT, which neither a file nor a run is called. */
+static bool is_place(const char *word)
+{
+    const char *colon = strrchr(word, ':');
+    return colon && colon[1] && !strchr(word, '/') &&
+           strspn(colon, ":0123456789") == strlen(colon);
+}
+
 static bool take_all(const struct command *command, int argc, char **argv,
-                     struct options *options, int *ret_status)
+                     struct options *options, struct stray *ret_stray,
+                     int *ret_status)
 {
     struct option known[OPTIONS_MAX + 1] = {0};
     size_t n = 0;
@@ -83,6 +107,12 @@ static bool take_all(const struct command *command, int argc, char **argv,
         if (wanted)
             return bad_usage(command, ret_status, "--%s wants %s, not \"%s\"",
                              known[place].name, wanted, optarg);
+        if (known[place].has_arg != optional_argument || optarg ||
+            optind == argc || argv[optind][0] == '-')
+            continue;
+        *ret_stray = (struct stray){known[place].name, argv[optind]};
+        if (id == OPTION_DASHBOARD && is_place(argv[optind]))
+            return bad_stray(command, ret_stray, ret_status);
     }
     return true;
 }
@@ -90,7 +120,8 @@ static bool take_all(const struct command *command, int argc, char **argv,
 /* As many as the command's argument has words; those in brackets may be
  * absent, and one with dots may be there again and again. */
 static bool check_arguments(const struct command *command,
-                            const struct options *options, int *ret_status)
+                            const struct options *options,
+                            const struct stray *stray, int *ret_status)
 {
     const char *word = command->argument ? command->argument : "";
     int n = 0;
@@ -101,6 +132,8 @@ static bool check_arguments(const struct command *command,
             return bad_usage(command, ret_status, "%.*s is missing",
                              (int)strcspn(word, " "), word);
     }
+    if (options->n_arguments > n && !more && stray->word)
+        return bad_stray(command, stray, ret_status);
     if (options->n_arguments > n && !more)
         return bad_usage(command, ret_status, "unexpected argument \"%s\"",
                          options->arguments[n]);
@@ -129,12 +162,13 @@ bool options_parse(const struct command *command, int argc, char **argv,
                    struct options *ret, int *ret_status)
 {
     *ret = (struct options){.scale = SCALE_AUTO, .scale_most = SCALE_AUTO};
-    if (!take_all(command, argc, argv, ret, ret_status))
+    struct stray stray = {.word = NULL};
+    if (!take_all(command, argc, argv, ret, &stray, ret_status))
         return false;
     ret->arguments = argv + optind;
     ret->n_arguments = argc - optind;
     ret->argument = optind < argc ? argv[optind] : NULL;
-    if (!check_arguments(command, ret, ret_status))
+    if (!check_arguments(command, ret, &stray, ret_status))
         return false;
     const char *alone = lonely(ret);
     return !alone || bad_usage(command, ret_status,

@@ -333,6 +333,7 @@ def test_a_record_is_not_overwritten(windrow, origin, copied):
     (["try", SP500, "A", "--worker", "quotse"], "did you mean \"quotes\"?"),
     (["try", SP500, "A", "--worker", "constituents"], "takes no key"),
     (["try", SP500, "--worker", "store"], "asks nothing of the web"),
+    (["try", SP500, "A", "--record", "name"], "--record=name"),
     (["try", SP500, "A", "B"], 'unexpected argument "B"'),
     (["try", SP500, "A", "--recrod"], "did you mean --record?"),
     (["try"], "PIPELINE is missing"),

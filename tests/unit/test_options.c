@@ -199,6 +199,24 @@ static void test_bad_values(void **state)
         assert_bad(&run, table[i].line, table[i].words);
 }
 
+/* A value that may be left out stands behind "=", which is said where a word
+ * behind the option can't be anything else. */
+static void test_strays(void **state)
+{
+    (void)state;
+    assert_good(&run, "--dashboard=:80 p.yaml");
+    assert_string_equal(options.dashboard, ":80");
+    assert_good(&run, "--dashboard p.yaml");
+    assert_string_equal(options.argument, "p.yaml");
+    assert_good(&run, "--dashboard ./p:80");
+    assert_good(&run, "p.yaml --dashboard --batch 5");
+    assert_bad(&run, "--dashboard 127.0.0.1:80",
+               "run: the value of --dashboard stands behind a \"=\": "
+               "--dashboard=127.0.0.1:80 (see");
+    assert_bad(&resume, "3 --dashboard [::1]:80", "--dashboard=[::1]:80");
+    assert_bad(&resume, "3 --dashboard 8765", "--dashboard=8765");
+}
+
 /* An option of another command is none; an argument may be needed, or not be
  * known at all. */
 static void test_of_other_commands(void **state)
@@ -238,6 +256,7 @@ int main(void)
         cmocka_unit_test(test_schedule),
         cmocka_unit_test(test_other_commands),
         cmocka_unit_test(test_bad_values),
+        cmocka_unit_test(test_strays),
         cmocka_unit_test(test_of_other_commands),
         cmocka_unit_test(test_help),
     };
