@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "base/check.h"
 #include "base/process.h"
 #include "commands.h"
 #include "pipeline/spell.h"
@@ -116,7 +117,7 @@ static void print_usage(FILE *out)
                  commands[i].argument ? commands[i].argument : "");
         fprintf(out, "  %-32s %s\n", left, commands[i].summary);
     }
-    fputs("\nwindrow COMMAND --help tells more; windrow --version.\n", out);
+    fputs("\nwindrow help COMMAND tells more; windrow --version.\n", out);
 }
 
 /* `prices` by the name that fits every pipeline. */
@@ -148,6 +149,19 @@ static int no_command(const char *name)
     return EXIT_BAD_USAGE;
 }
 
+/* `windrow help COMMAND` */
+static int help_of(char *name)
+{
+    struct options options;
+    int status;
+    char *argv[] = {name, (char[]){"--help"}, NULL};
+    const struct command *command = find(name);
+    if (!command)
+        return no_command(name);
+    CHECK(!options_parse(command, 2, argv, &options, &status));
+    return status;
+}
+
 static void raise_descriptor_limit(void)
 {
     struct rlimit limit;
@@ -165,6 +179,8 @@ int main(int argc, char **argv)
         puts("windrow " WINDROW_VERSION);
         return 0;
     }
+    if (!strcmp(name, "help") && argc > 2 && *argv[2] != '-')
+        return help_of(argv[2]);
     if (!strcmp(name, "--help") || !strcmp(name, "-h") ||
         !strcmp(name, "help")) {
         print_usage(stdout);

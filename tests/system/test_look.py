@@ -210,6 +210,16 @@ def test_no_such_command(windrow, word, said):
     assert result.err == f"windrow: no command {said}\n"
 
 
+def test_help_of_a_command(windrow):
+    """`help COMMAND` is `COMMAND --help`, of either name of `prices`."""
+    for name in ("runs", "rows"):
+        result = windrow("help", name)
+        assert result.status == 0 and not result.err, result
+        assert result.out == windrow(name, "--help").out
+    result = windrow("help", "rnus")
+    assert result.status == 2 and "did you mean runs?" in result.err, result
+
+
 # The terminal.
 
 def on_terminal(store, *arguments, **env):
