@@ -41,6 +41,13 @@ static bool no_columns(void *context, const char *const *names,
     return true;
 }
 
+/* Keys are short, and there are many of them: more is chance. */
+static int wrong_letters_allowed(const char *key)
+{
+    size_t len = strlen(key);
+    return len < 3 ? 0 : len < 8 ? 1 : 2;
+}
+
 /* Remembers the row's key where it is nearer than the nearest so far. */
 static bool on_candidate(void *context, const struct dump_value *values,
                          size_t n)
@@ -55,11 +62,12 @@ static bool on_candidate(void *context, const struct dump_value *values,
     for (int i = 0; i < wanted->options->n_arguments; i++) {
         if (wanted->found[i])
             continue;
+        const char *asked = wanted->options->arguments[i];
         const char *candidates[] = {wanted->near[i], key};
+        bool first = !wanted->near[i][0];
         const char *near =
-            spell_nearest(wanted->options->arguments[i],
-                          wanted->near[i][0] ? candidates : &candidates[1],
-                          wanted->near[i][0] ? 2 : 1);
+            spell_nearest_within(asked, &candidates[first], first ? 1 : 2,
+                                 wrong_letters_allowed(asked));
         if (near == key)
             snprintf(wanted->near[i], sizeof wanted->near[i], "%s", key);
     }
@@ -120,6 +128,7 @@ static int print_rows(struct context *context, const struct sink *sink,
     struct rows_out out = {
         .output = &output,
         .format = context->options->rows_format,
+        .no_titles_alone = context->options->n_arguments > 0,
         .on_row = on_found,
         .context = &wanted,
     };

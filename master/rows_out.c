@@ -162,6 +162,8 @@ int rows_out_dump(struct rows_out *out, struct ledger *ledger,
 {
     const struct dump dump = {out, on_columns, on_row};
     int rc = ledger_dump(ledger, query, &dump, err);
+    if (out->no_titles_alone && !out->n_rows)
+        table_free(&out->table);
     table_end(&out->table);
     arena_free(&out->arena);
     return rc;

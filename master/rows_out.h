@@ -16,7 +16,8 @@
 struct rows_out {
     struct output *output;
     enum rows_format format;
-    struct table *table;                 /* ROWS_TABLE */
+    bool no_titles_alone; /* ROWS_TABLE: without a row nothing is printed */
+    struct table *table;  /* ROWS_TABLE */
     const char *names[DUMP_COLUMNS_MAX]; /* in `arena` */
     struct arena arena;
     int64_t n_rows;

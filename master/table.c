@@ -175,10 +175,16 @@ void table_cell_int(struct table *table, int64_t number)
 void table_end(struct table **table)
 {
     struct table *t = *table;
+    if (t && !t->measured && !t->output->failed)
+        print_measured(t);
+    table_free(table);
+}
+
+void table_free(struct table **table)
+{
+    struct table *t = *table;
     if (!t)
         return;
-    if (!t->measured && !t->output->failed)
-        print_measured(t);
     arena_free(&t->arena);
     free(t->cells);
     free(t);

@@ -39,6 +39,9 @@ void table_cell_int(struct table *table, int64_t number);
 /* Prints what is left, or the titles alone. NULL is ignored. */
 void table_end(struct table **table);
 
+/* Prints nothing of what is left. NULL is ignored. */
+void table_free(struct table **table);
+
 /* How many columns of a terminal `text` takes. */
 size_t table_text_width(struct slice text);
 

@@ -47,12 +47,19 @@ const char *spell_nearest(const char *word, const char *const *candidates,
                           size_t n_candidates)
 {
     size_t len = strlen(word);
+    int allowed = len < 6 ? 1 + (len > 3) : (int)(len / 3);
+    return spell_nearest_within(word, candidates, n_candidates, allowed);
+}
+
+const char *spell_nearest_within(const char *word,
+                                 const char *const *candidates,
+                                 size_t n_candidates, int allowed)
+{
     const char *nearest = NULL;
     int nearest_distance = INT_MAX;
 
-    if (len > SPELL_WORD_BYTES_MAX)
+    if (strlen(word) > SPELL_WORD_BYTES_MAX)
         return NULL;
-    int allowed = len < 6 ? 1 + (len > 3) : (int)len / 3;
     for (size_t i = 0; i < n_candidates; i++) {
         if (!candidates[i] || strlen(candidates[i]) > SPELL_WORD_BYTES_MAX)
             continue;

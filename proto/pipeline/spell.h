@@ -16,4 +16,9 @@
 const char *spell_nearest(const char *word, const char *const *candidates,
                           size_t n_candidates);
 
+/* The same where at most `allowed` letters may be wrong. */
+const char *spell_nearest_within(const char *word,
+                                 const char *const *candidates,
+                                 size_t n_candidates, int allowed);
+
 #endif

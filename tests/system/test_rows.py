@@ -110,6 +110,10 @@ def test_prices_of_unknown_keys(windrow, run_of):
         "windrow: table prices has no BRK-B; did you mean BRK.B?\n"
         "windrow: table prices has no msft; did you mean MSFT?\n"
         "windrow: table prices has no QQQQQQ\n")
+    result = windrow("prices", "NOPE", "AAXX", store=run_of.store)
+    assert (result.status, result.out) == (1, "")
+    assert result.err == ("windrow: table prices has no NOPE\n"
+                          "windrow: table prices has no AAXX\n")
     result = windrow("prices", "AAPL", "--since", "9999-01-01",
                      store=run_of.store)
     assert result.status == 1
