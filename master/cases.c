@@ -353,15 +353,32 @@ static int write_expected(struct writing *writing)
     return (int)writing->err->code;
 }
 
+static int is_there(const char *path, struct error *err)
+{
+    return error_set(err, ERR_CONFLICT,
+                     "%s is there already: remove it, or give another name: "
+                     "--record=NAME",
+                     path);
+}
+
+int case_check_free(const char *folder, const char *name, struct error *err)
+{
+    struct buffer path = BUFFER_EMPTY;
+    buffer_printf(&path, "%s/%s", folder, name);
+    if (path.failed)
+        error_set(err, ERR_MEMORY, "no memory for a case");
+    else if (access(buffer_text(&path), F_OK) == 0)
+        is_there(buffer_text(&path), err);
+    buffer_free(&path);
+    return (int)err->code;
+}
+
 static int make_folder(const char *path, bool may_be_there, struct error *err)
 {
     if (!mkdir(path, 0777) || (may_be_there && errno == EEXIST))
         return 0;
     return errno == EEXIST
-               ? error_set(err, ERR_CONFLICT,
-                           "%s is there already: remove it, or give another "
-                           "name: --record=NAME",
-                           path)
+               ? is_there(path, err)
                : error_set(err, ERR_FILE, "%s: %s", path, strerror(errno));
 }
 

@@ -41,6 +41,10 @@ int case_read(const char *folder, const char *name, struct arena *arena,
 void case_name(const char *key, char *ret);
 bool case_name_is_good(const char *name);
 
+/* Whether FOLDER/NAME may be written: ERR_CONFLICT where it is there. */
+MUSTCHECK
+int case_check_free(const char *folder, const char *name, struct error *err);
+
 /* Writes FOLDER/NAME, which must not be there, out of a trial's events and the
  * bodies that lie behind each other in `bodies`. ERR_CONFLICT, ERR_FILE. */
 MUSTCHECK

@@ -16,28 +16,22 @@ struct attempt {
     struct context context;
     const struct worker *worker;
     const char *key;
-    int bodies; /* for --record; -1: none */
+    /* For --record. */
+    char *folder;
+    char name[CASE_NAME_BYTES_MAX + 1];
+    int bodies; /* -1: none */
     json_t *events;
 };
 
 static int record(struct attempt *attempt)
 {
-    const struct options *options = attempt->context.options;
-    char own_name[CASE_NAME_BYTES_MAX + 1];
     struct error err = ERROR_NONE;
-    char *folder = cases_folder(attempt->context.pipeline_path);
-    const char *name = options->record;
-    case_name(attempt->key ? attempt->key : attempt->worker->name, own_name);
-    if (!*name)
-        name = own_name;
-    if (!folder)
-        error_set(&err, ERR_MEMORY, "no memory for a case");
-    else if (!case_write(folder, name, attempt->worker, attempt->key,
-                         attempt->events, attempt->bodies, &err))
-        fprintf(stderr, "windrow: recorded in %s/%s; windrow test runs it\n",
-                folder, name);
-    free(folder);
-    return err.code == ERR_NONE ? 0 : context_complain(&attempt->context, &err);
+    if (case_write(attempt->folder, attempt->name, attempt->worker,
+                   attempt->key, attempt->events, attempt->bodies, &err))
+        return context_complain(&attempt->context, &err);
+    fprintf(stderr, "windrow: recorded in %s/%s; windrow test runs it\n",
+            attempt->folder, attempt->name);
+    return 0;
 }
 
 static int show(struct attempt *attempt)
@@ -56,19 +50,6 @@ static int show(struct attempt *attempt)
     return output_end(&output, trial_status(attempt->worker, attempt->events));
 }
 
-static int check_record(const struct attempt *attempt)
-{
-    const char *name = attempt->context.options->record;
-    struct error err = ERROR_NONE;
-    if (!name || !*name || case_name_is_good(name))
-        return 0;
-    error_set(&err, ERR_USAGE,
-              "\"%.80s\" is no name of a case: at most %d letters, digits, _ . "
-              "and -",
-              name, CASE_NAME_BYTES_MAX);
-    return context_complain(&attempt->context, &err);
-}
-
 /* A file in memory that the node writes bodies to, and can't make larger. */
 static int make_bodies(void)
 {
@@ -81,22 +62,38 @@ static int make_bodies(void)
     return fd;
 }
 
+/* The case's name and place. What can't be written is told before the web is
+ * asked. */
+static int prepare_record(struct attempt *attempt, struct error *err)
+{
+    const char *name = attempt->context.options->record;
+    if (*name && !case_name_is_good(name))
+        return error_set(err, ERR_USAGE,
+                         "\"%.80s\" is no name of a case: at most %d letters, "
+                         "digits, _ . and -",
+                         name, CASE_NAME_BYTES_MAX);
+    case_name(*name          ? name
+              : attempt->key ? attempt->key
+                             : attempt->worker->name,
+              attempt->name);
+    if (!(attempt->folder = cases_folder(attempt->context.pipeline_path)))
+        return error_set(err, ERR_MEMORY, "no memory for a case");
+    attempt->bodies = make_bodies();
+    return case_check_free(attempt->folder, attempt->name, err);
+}
+
 static int attempt_it(struct attempt *attempt)
 {
     const struct options *options = attempt->context.options;
     struct error err = ERROR_NONE;
     attempt->key = options->n_arguments > 1 ? options->arguments[1] : NULL;
-    int status = check_record(attempt);
-    if (status)
-        return status;
-    if (options->record)
-        attempt->bodies = make_bodies();
     if (trial_worker(attempt->context.pipeline, options->worker, attempt->key,
                      &attempt->worker, &err) ||
+        (options->record && prepare_record(attempt, &err)) ||
         trial_run(&attempt->context, attempt->worker, attempt->key, NULL,
                   attempt->bodies, &attempt->events, &err))
         return context_complain(&attempt->context, &err);
-    status = show(attempt);
+    int status = show(attempt);
     int recorded = options->record ? record(attempt) : 0;
     return recorded ? recorded : status;
 }
@@ -109,6 +106,7 @@ int command_try(const struct options *options)
         status = attempt_it(&attempt);
     if (attempt.bodies >= 0)
         close(attempt.bodies);
+    free(attempt.folder);
     json_decref(attempt.events);
     context_free(&attempt.context);
     return status;

@@ -321,8 +321,9 @@ def test_a_case_that_is_wrong(windrow, copied, name, text, words):
 
 
 def test_a_record_is_not_overwritten(windrow, origin, copied):
+    """Which is told before anything is asked for."""
     result = windrow("try", copied, "BRK.B", "--record", origin=origin())
-    assert result.status == 2, result
+    assert (result.status, result.out) == (2, ""), result
     assert "is there already: remove it, or give another name" in result.err
     other = windrow("try", copied, "BRK.B", "--record=brk/b", origin=origin())
     assert other.status == 2 and "is no name of a case" in other.err, other
