@@ -137,15 +137,23 @@ void complain_unknown(struct loader *loader, const struct yaml_node *at,
                       const char *what, const char *of, const char *found,
                       const char *const *allowed, size_t n_allowed)
 {
+    complain_unknown_near(loader, at, what, of, found, allowed, n_allowed,
+                          spell_nearest(found, allowed, n_allowed));
+}
+
+void complain_unknown_near(struct loader *loader, const struct yaml_node *at,
+                           const char *what, const char *of, const char *found,
+                           const char *const *allowed, size_t n_allowed,
+                           const char *near)
+{
     struct buffer text = BUFFER_EMPTY;
-    const char *nearest = spell_nearest(found, allowed, n_allowed);
 
     if (at->broken)
         return;
     buffer_printf(&text, "unknown %s '%s'%s%s", what, shown(found).text,
                   of ? " of " : "", of ? of : "");
-    if (nearest)
-        buffer_printf(&text, "; did you mean '%s'?", shown(nearest).text);
+    if (near)
+        buffer_printf(&text, "; did you mean '%s'?", shown(near).text);
     buffer_append_text(&text, " (allowed: ");
     append_list(&text, allowed, n_allowed);
     buffer_append_text(&text, ")");

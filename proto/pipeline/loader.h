@@ -43,6 +43,11 @@ void complain_at(struct loader *loader, int line, int column,
 void complain_unknown(struct loader *loader, const struct yaml_node *at,
                       const char *what, const char *of, const char *found,
                       const char *const *allowed, size_t n_allowed);
+/* The same where X is known; NULL: none is. */
+void complain_unknown_near(struct loader *loader, const struct yaml_node *at,
+                           const char *what, const char *of, const char *found,
+                           const char *const *allowed, size_t n_allowed,
+                           const char *near);
 
 /* Complains about each key of `map` that is not among `members`; `of` says
  * what the map is, for instance "a queue"; NULL: the whole. */

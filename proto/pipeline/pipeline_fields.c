@@ -3,9 +3,11 @@
  */
 #include <libxml/xpath.h>
 #include <libxml/xpathInternals.h>
+#include <strings.h>
 
 #include "base/time_text.h"
 #include "pipeline/loader.h"
+#include "pipeline/spell.h"
 
 /* RFC 6901, 3: "" or "/"-led parts in which "~" is followed by 0 or 1. */
 bool check_pointer(struct loader *loader, const struct yaml_node *at,
@@ -118,6 +120,29 @@ const struct shape json_field_shape = {.kind = SHAPE_TEXT,
 const struct shape html_field_shape = {
     .kind = SHAPE_TEXT, .least = 1, .or = &html_field_map};
 
+/* The type that others call `name`; else the one that is spelt like it. */
+static const char *meant_type(const char *name)
+{
+    static const struct {
+        const char *name;
+        enum field_type type;
+    } others[] = {
+        {"bigint", FIELD_INTEGER},   {"bool", FIELD_BOOLEAN},
+        {"date", FIELD_TIME},        {"datetime", FIELD_TIME},
+        {"decimal", FIELD_NUMBER},   {"double", FIELD_NUMBER},
+        {"float", FIELD_NUMBER},     {"int", FIELD_INTEGER},
+        {"long", FIELD_INTEGER},     {"numeric", FIELD_NUMBER},
+        {"real", FIELD_NUMBER},      {"str", FIELD_TEXT},
+        {"string", FIELD_TEXT},      {"timestamp", FIELD_TIME},
+        {"timestamptz", FIELD_TIME}, {"varchar", FIELD_TEXT},
+    };
+
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (!strcasecmp(others[i].name, name))
+            return type_names[others[i].type];
+    return spell_nearest(name, type_names, FIELD_TIME + 1);
+}
+
 static bool parse_type(struct loader *loader, const struct yaml_node *node,
                        enum field_type *ret)
 {
@@ -129,8 +154,8 @@ static bool parse_type(struct loader *loader, const struct yaml_node *node,
             return true;
         }
     if (name)
-        complain_unknown(loader, node, "type", NULL, name, type_names,
-                         FIELD_TIME + 1);
+        complain_unknown_near(loader, node, "type", NULL, name, type_names,
+                              FIELD_TIME + 1, meant_type(name));
     return false;
 }
 
