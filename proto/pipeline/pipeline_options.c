@@ -320,6 +320,29 @@ static void set_defaults(struct worker *worker)
         worker->list = (struct list_source){.list = "", .key = ""};
 }
 
+/* A file's name from one of two places. */
+static void check_file(struct loader *loader, struct worker *worker,
+                       const struct yaml_node *node)
+{
+    const struct yaml_node *path = yaml_get(node, "path");
+
+    if (!worker->file.path && worker->n_input_values)
+        worker->file.path = worker->input_values[0];
+    else if (worker->file.path && worker->n_input_values)
+        complain(loader, node,
+                 "the file is named twice, in input_values and "
+                 "by option 'path'");
+    else if (!worker->file.path)
+        complain(loader, node,
+                 "file needs option 'path', or one "
+                 "input value");
+    if (worker->file.path && strstr(worker->file.path, "://"))
+        complain(loader, path ? path : node,
+                 "a file is on this machine, and '%.200s' is not: a list on "
+                 "the web is read by html_table or json_list",
+                 worker->file.path);
+}
+
 /* What no option says by itself. */
 static void check_together(struct loader *loader, struct worker *worker,
                            const struct yaml_node *node)
@@ -345,18 +368,8 @@ static void check_together(struct loader *loader, struct worker *worker,
     /* A Crawl-delay holds over all nodes, as a part of each one's share. */
     if (worker->request.robots && !(worker->request.rate > 0))
         worker->request.rate = PIPELINE_RATE_MAX;
-    if (worker->class != CLASS_FILE)
-        return;
-    if (!worker->file.path && worker->n_input_values)
-        worker->file.path = worker->input_values[0];
-    else if (worker->file.path && worker->n_input_values)
-        complain(loader, node,
-                 "the file is named twice, in input_values and "
-                 "by option 'path'");
-    else if (!worker->file.path)
-        complain(loader, node,
-                 "file needs option 'path', or one "
-                 "input value");
+    if (worker->class == CLASS_FILE)
+        check_file(loader, worker, node);
 }
 
 void parse_options(struct loader *loader, struct worker *worker,
