@@ -60,9 +60,15 @@ static void append_token(struct buffer *path, const char *token)
             buffer_append_char(path, *token);
 }
 
-/* Pointers to members called `name`, in the document's order. */
-static void look_elsewhere(json_t *value, const char *name, struct buffer *path,
-                           int depth, json_t *places)
+static bool is_called(const char *name, const char *key)
+{
+    return !strcmp(name, key);
+}
+
+/* Pointers to members whose names match, in the document's order. */
+static void look_elsewhere(json_t *value, const char *name,
+                           bool (*match)(const char *name, const char *key),
+                           struct buffer *path, int depth, json_t *places)
 {
     size_t len = path->len, index;
     const char *key;
@@ -74,9 +80,9 @@ static void look_elsewhere(json_t *value, const char *name, struct buffer *path,
         if (json_array_size(places) == NEAR_PLACES_MAX)
             return;
         append_token(path, key);
-        if (!strcmp(key, name))
+        if (match(name, key))
             json_array_append_new(places, json_string(buffer_text(path)));
-        look_elsewhere(item, name, path, depth + 1, places);
+        look_elsewhere(item, name, match, path, depth + 1, places);
         path->data[path->len = len] = '\0';
     }
     json_array_foreach(value, index, item)
@@ -84,27 +90,47 @@ static void look_elsewhere(json_t *value, const char *name, struct buffer *path,
         if (json_array_size(places) == NEAR_PLACES_MAX)
             return;
         buffer_printf(path, "/%zu", index);
-        look_elsewhere(item, name, path, depth + 1, places);
+        look_elsewhere(item, name, match, path, depth + 1, places);
         path->data[path->len = len] = '\0';
     }
+}
+
+/* Where else the name is, else, where no member is like it, where one is. */
+static json_t *places_of(json_t *root, const char *name, bool like_is_here,
+                         const char **ret_words)
+{
+    struct buffer path = BUFFER_EMPTY;
+    json_t *places = json_array();
+    *ret_words = "; the name is at ";
+    buffer_reserve(&path, 1);
+    if (name)
+        look_elsewhere(root, name, is_called, &path, 0, places);
+    if (name && !json_array_size(places) && !like_is_here) {
+        *ret_words = "; like it: ";
+        look_elsewhere(root, name, near_is_like, &path, 0, places);
+    }
+    buffer_free(&path);
+    return places;
 }
 
 /* What `value`, at `up_to`, has instead of a member `token`. */
 static json_t *instead(json_t *root, json_t *value, struct slice up_to,
                        const char *token)
 {
-    const char *names[NEAR_NAMES_MAX], *key;
-    struct buffer text = BUFFER_EMPTY, path = BUFFER_EMPTY;
+    const char *names[NEAR_NAMES_MAX], *key, *words;
+    struct buffer text = BUFFER_EMPTY;
     size_t n = 0;
-    json_t *item, *places = json_array();
+    json_t *item;
     json_object_foreach(value, key, item)
     {
         if (n < NEAR_NAMES_MAX)
             names[n++] = key;
     }
-    buffer_reserve(&path, 1);
-    if (token)
-        look_elsewhere(root, token, &path, 0, places);
+    near_rank(token, names, n);
+    json_t *nearest = near_nearest(token, names, n);
+    bool like_is_here = json_is_string(nearest) ||
+                        (token && n && near_is_like(token, names[0]));
+    json_t *places = places_of(root, token, like_is_here, &words);
     buffer_printf(&text, "%s%.*s, %s", token ? "it leads as far as " : "",
                   SLICE_ARGS(up_to.len ? up_to : slice_of("the document")),
                   kind_of(value));
@@ -113,15 +139,13 @@ static json_t *instead(json_t *root, json_t *value, struct slice up_to,
     near_append_names(&text, " with ", names, n);
     near_append_nearest(&text, token, names, n);
     for (size_t i = 0; i < json_array_size(places); i++)
-        buffer_printf(&text, "%s%s", i ? ", " : "; the name is at ",
+        buffer_printf(&text, "%s%s", i ? ", " : words,
                       json_string_value(json_array_get(places, i)));
-    json_t *ret = json_pack("{s:s%, s:s, s:o, s:o, s:o, s:o}", "up_to",
-                            up_to.data, up_to.len, "kind", kind_of(value),
-                            "names", near_names(names, n), "nearest",
-                            near_nearest(token, names, n), "elsewhere", places,
-                            "text", near_text(buffer_slice(&text)));
+    json_t *ret = json_pack(
+        "{s:s%, s:s, s:o, s:o, s:o, s:o}", "up_to", up_to.data, up_to.len,
+        "kind", kind_of(value), "names", near_names(names, n), "nearest",
+        nearest, "elsewhere", places, "text", near_text(buffer_slice(&text)));
     buffer_free(&text);
-    buffer_free(&path);
     return ret;
 }
 

@@ -23,9 +23,10 @@
 
 /*
  * JSON. up_to: the longest part of the pointer that is there; kind: what
- * stands there ("an object"); names: of its members, the first ones; nearest:
- * the one that is spelt like the missing one, or null; elsewhere: pointers to
- * members of the missing name.
+ * stands there ("an object"); names: of its members, the likest to the missing
+ * one first; nearest: the one that is spelt like it, or null; elsewhere:
+ * pointers to members of the missing name, or, where there is none and no
+ * member is like it, of names that are like it.
  */
 json_t *near_pointer(struct slice body, const char *pointer);
 

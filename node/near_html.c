@@ -169,6 +169,7 @@ static void tell_values(xmlDocPtr page, struct slice step, json_t *ret,
     if (condition_of(step, &name, &value)) {
         char *word = arena_copy(&arena, value.data, value.len);
         size_t n = values_of(page, name, &arena, names);
+        near_rank(word, names, n);
         json_object_set_new(ret, "attribute",
                             json_stringn(name.data, name.len));
         json_object_set_new(ret, "names", near_names(names, n));

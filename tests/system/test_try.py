@@ -389,7 +389,7 @@ def test_a_misspelt_field_of_rows(windrow, origin, tmp_path):
     server = origin("--replay", answer_of(tmp_path / "answers", 2))
     result = windrow("try", path, "AAPL", origin=server)
     assert ("    close:\n      it leads as far as "
-            "/chart/result/0/indicators/quote/0, an object with open, high,"
+            "/chart/result/0/indicators/quote/0, an object with close,"
             in result.out), result
     assert "did you mean close?" in result.out
 

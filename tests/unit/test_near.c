@@ -84,6 +84,22 @@ static void test_the_name_is_elsewhere(void **state)
                    "the name is at /meta/price, /old/0/price");
 }
 
+/* Those that share words with the missing one come first, in any spelling of
+ * them; where no member does, those of the whole document are looked at. */
+static void test_the_likest_names_first(void **state)
+{
+    (void)state;
+    assert_pointer(
+        "{\"m\": {\"currency\": 0, \"marketTime\": 0, \"day_price\": "
+        "0, \"marketPrice\": 0}}",
+        "/m/regular-market-price",
+        "it leads as far as /m, an object with marketPrice, "
+        "marketTime, day_price, currency");
+    assert_pointer("{\"a\": 0, \"m\": [{\"marketPrice\": 1}]}", "/price",
+                   "it leads as far as the document, an object with a, m; like "
+                   "it: /m/0/marketPrice");
+}
+
 static void test_many_members(void **state)
 {
     struct buffer body = BUFFER_EMPTY;
@@ -132,8 +148,8 @@ static void test_an_xpath_step_that_finds_none(void **state)
     assert_xpath(page, "//div[@id='top']/span[contains(@class,'grean')]/text()",
                  "//div[@id='top'] finds 1, then "
                  "/span[contains(@class,'grean')] none; "
-                 "//div[@id='top']/span finds 2; @class on the page: big, "
-                 "green, small; did you mean green?");
+                 "//div[@id='top']/span finds 2; @class on the page: "
+                 "green, big, small; did you mean green?");
     assert_xpath(page, "//div/p", "//div finds 1, then /p none");
     assert_xpath(page, "//p[@lang='en']",
                  "already //p[@lang='en'] finds none; //p finds 0; @lang on "
@@ -185,6 +201,7 @@ int main(void)
         cmocka_unit_test(test_a_pointer_that_goes_too_far),
         cmocka_unit_test(test_a_pointer_to_something_else),
         cmocka_unit_test(test_the_name_is_elsewhere),
+        cmocka_unit_test(test_the_likest_names_first),
         cmocka_unit_test(test_many_members),
         cmocka_unit_test(test_no_json),
         cmocka_unit_test(test_in_the_first_element),
