@@ -11,10 +11,14 @@
 
 #define PLAIN_INTERVAL (5 * USEC_PER_SEC)
 #define JSON_INTERVAL (1 * USEC_PER_SEC)
-#define RATE_WINDOW 20 /* samples, about 5 s */
+#define RATE_TIME (5 * USEC_PER_SEC)
+#define RATE_BURSTS 3
+#define RATE_STALE (60 * USEC_PER_SEC) /* nothing ended for so long: 0 */
+#define SAMPLES 32 /* of RATE_TIME at one in 250 ms, and some */
 #define LINE_BYTES 256
 #define BAR_CELLS 10 /* a million keys and 16 nodes fit 80 columns */
 
+/* How many keys had ended when that changed. */
 struct sample {
     usec_t at;
     int64_t ended;
@@ -23,7 +27,7 @@ struct sample {
 struct progress {
     enum progress_mode mode;
     usec_t started, last_line;
-    struct sample samples[RATE_WINDOW];
+    struct sample samples[SAMPLES];
     size_t n_samples;
     bool drawn; /* a bar's line stands on the terminal */
 };
@@ -51,16 +55,33 @@ struct progress *progress_new(enum progress_mode mode, usec_t now)
     return progress;
 }
 
-/* Keys a second over the last samples. */
-static double rate_of(struct progress *progress, usec_t now, int64_t ended)
+static const struct sample *sample_at(const struct progress *progress, size_t i)
 {
-    size_t n = progress->n_samples++;
-    struct sample *oldest = &progress->samples[(n + 1) % RATE_WINDOW];
-    progress->samples[n % RATE_WINDOW] = (struct sample){now, ended};
-    if (n + 1 < RATE_WINDOW)
-        oldest = &progress->samples[0];
-    usec_t length = now - oldest->at;
-    return length > 0 ? (double)(ended - oldest->ended) * 1e6 / (double)length
+    return &progress->samples[i % SAMPLES];
+}
+
+/* Keys a second over the last five seconds; as keys end a batch at a time, over
+ * as long as the last three of these ends took, where that is longer. */
+static double rate_of(struct progress *progress, usec_t now,
+                      const struct progress_state *state)
+{
+    int64_t ended = state->done + state->failed;
+    size_t n = progress->n_samples;
+    bool before = n == 1 && state->open < 0; /* there is no work yet */
+    if (!n || before || sample_at(progress, n - 1)->ended != ended) {
+        n = progress->n_samples = before ? 1 : n + 1;
+        progress->samples[(n - 1) % SAMPLES] = (struct sample){now, ended};
+    }
+    const struct sample *last = sample_at(progress, n - 1), *first = last;
+    if (now - last->at > RATE_STALE)
+        return 0;
+    for (size_t back = 1; back < n && back < SAMPLES; back++) {
+        first = sample_at(progress, n - 1 - back);
+        if (back >= RATE_BURSTS && now - first->at >= RATE_TIME)
+            break;
+    }
+    usec_t length = now - first->at;
+    return length > 0 ? (double)(ended - first->ended) * 1e6 / (double)length
                       : 0;
 }
 
@@ -153,7 +174,7 @@ static void show(struct progress *progress, usec_t now,
                  const struct progress_state *state, bool last)
 {
     char line[LINE_BYTES];
-    double rate = rate_of(progress, now, state->done + state->failed);
+    double rate = rate_of(progress, now, state);
     usec_t elapsed = now - progress->started;
     if (last && elapsed > 0) /* over all of this master's time */
         rate = (double)(state->done + state->failed - state->before) * 1e6 /

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -101,6 +102,39 @@ static void test_rate_of_late(void **state)
     progress_free(&progress);
 }
 
+/* Keys end a batch at a time: between two the rate does not fall to nothing,
+ * until nothing ends for long. */
+static void test_rate_of_bursts(void **state)
+{
+    (void)state;
+    struct progress *progress = progress_new(PROGRESS_JSON, 0);
+    struct progress_state now = {.open = 100};
+    const char *line = "";
+    for (int i = 0; i <= 139; i++) {
+        now.done += i % 10 == 0 ? 100 : 0;
+        line = shown(progress, i * SECOND, now);
+        const char *rate_at = strstr(line, "\"rate\":");
+        double rate = rate_at ? strtod(rate_at + 7, NULL) : 0;
+        if (i > 30 && (rate < 7 || rate > 10.1))
+            fail_msg("after %d s: %s", i, line);
+    }
+    line = shown(progress, 191 * SECOND, now);
+    assert_non_null(strstr(line, "\"rate\":0.0"));
+    progress_free(&progress);
+}
+
+/* The wait for a list does not count. */
+static void test_rate_after_the_list(void **state)
+{
+    (void)state;
+    struct progress *progress = progress_new(PROGRESS_JSON, 0);
+    shown(progress, 0, (struct progress_state){.open = -1});
+    shown(progress, 20 * SECOND, (struct progress_state){.open = -1});
+    assert_non_null(
+        strstr(shown(progress, 22 * SECOND, half), "\"rate\":25.0"));
+    progress_free(&progress);
+}
+
 /* JSON lines come every second, an object each. */
 static void test_json(void **state)
 {
@@ -181,10 +215,16 @@ static void test_modes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_plain),     cmocka_unit_test(test_plain_words),
-        cmocka_unit_test(test_time_left), cmocka_unit_test(test_rate_of_late),
-        cmocka_unit_test(test_json),      cmocka_unit_test(test_end),
-        cmocka_unit_test(test_bar),       cmocka_unit_test(test_bar_fits),
+        cmocka_unit_test(test_plain),
+        cmocka_unit_test(test_plain_words),
+        cmocka_unit_test(test_time_left),
+        cmocka_unit_test(test_rate_of_late),
+        cmocka_unit_test(test_rate_of_bursts),
+        cmocka_unit_test(test_rate_after_the_list),
+        cmocka_unit_test(test_json),
+        cmocka_unit_test(test_end),
+        cmocka_unit_test(test_bar),
+        cmocka_unit_test(test_bar_fits),
         cmocka_unit_test(test_modes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
