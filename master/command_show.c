@@ -4,6 +4,7 @@
  */
 #include <inttypes.h>
 
+#include "advice.h"
 #include "commands.h"
 #include "find_run.h"
 #include "output.h"
@@ -21,6 +22,7 @@ struct show {
     size_t n_reasons;
     json_t *examples[REASON_COUNT]; /* arrays of keys, as `reasons` */
     json_t *settings;               /* an object; NULL: can't be read */
+    struct buffer look;             /* where a retry would not help */
     struct output out;
 };
 
@@ -62,29 +64,38 @@ static int read_all(struct show *show)
                               &context->pipeline, &ignored))
         context->pipeline = NULL;
     show->settings = json_loads(show->run.settings_json, 0, NULL);
+    if (advice_look(context->ledger, &show->run, context->pipeline, &show->look,
+                    &err))
+        return context_complain(context, &err);
     return 0;
 }
 
 /* ---- how to go on ---- */
 
 /* The command, or NULL: nothing is left to do. */
-static const char *next_command(const struct run_row *run)
+static const char *next_command(const struct show *show)
 {
+    const struct run_row *run = &show->run;
     if (run->state == RUN_OPEN)
         return run_text_is_running(run) ? "scale" : "resume";
-    if (!run->failed)
+    if (run->state == RUN_DONE)
         return NULL;
-    return run->retried_by ? "show" : "retry";
+    if (run->retried_by)
+        return "show";
+    return advice_is_retry(run, show->reasons, show->n_reasons) ? "retry"
+                                                                : "try";
 }
 
 /* "windrow COMMAND RUN --store '…'": malloc'ed by jansson's printf. */
 static json_t *next_json(const struct show *show)
 {
     const struct run_row *run = &show->run;
-    const char *command = next_command(run);
+    const char *command = next_command(show);
     const char *store = show->context->options->store;
     if (!command)
         return json_null();
+    if (!strcmp(command, "try"))
+        return json_string(buffer_text(&show->look));
     struct buffer url = BUFFER_EMPTY;
     settings_mask_url(store ? store : "", &url);
     bool scale = !strcmp(command, "scale");
@@ -97,14 +108,18 @@ static json_t *next_json(const struct show *show)
     return text;
 }
 
-static const char *next_words(const struct run_row *run)
+static const char *next_words(const struct show *show)
 {
+    const struct run_row *run = &show->run;
     if (run->state == RUN_OPEN)
         return run_text_is_running(run)
                    ? "it goes on; more or fewer local nodes"
                    : "it has not ended; go on with";
-    return run->retried_by ? "what failed was retried"
-                           : "to try what failed once more";
+    if (run->retried_by)
+        return "what failed was retried";
+    return strcmp(next_command(show), "try")
+               ? "to try what failed once more"
+               : "the same pipeline would find the same again; what there is";
 }
 
 /* ---- for people ---- */
@@ -260,7 +275,7 @@ static void print_next(struct show *show)
 {
     json_t *next = next_json(show);
     if (json_is_string(next))
-        fprintf(show->out.file, "\n%s: %s\n", next_words(&show->run),
+        fprintf(show->out.file, "\n%s: %s\n", next_words(show),
                 json_string_value(next));
     else if (!next)
         show->out.failed = true;
@@ -349,6 +364,7 @@ int command_show(const struct options *options)
     for (size_t i = 0; i < show.n_reasons; i++)
         json_decref(show.examples[i]);
     json_decref(show.settings);
+    buffer_free(&show.look);
     context_free(&context);
     return status;
 }

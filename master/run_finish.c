@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "advice.h"
 #include "base/crash_point.h"
 #include "run.h"
 #include "summary.h"
@@ -78,6 +79,27 @@ static void print_resumable(const struct run *run)
     print_hint(run, "nothing is lost; go on with", "resume");
 }
 
+/* What failed, once more; or what shows why that would not help. */
+static void print_advice(struct run *run, const struct summary *summary)
+{
+    const struct context *context = &run->context;
+    const struct run_row *row = &summary->run;
+    struct buffer look = BUFFER_EMPTY;
+    struct error err = ERROR_NONE;
+    if (advice_is_retry(row, summary->reasons, summary->n_reasons)) {
+        print_hint(run, "to try that once more, by the same pipeline", "retry");
+        return;
+    }
+    if (advice_look(context->ledger, row, context->pipeline, &look, &err))
+        context_complain(context, &err);
+    else
+        fprintf(stderr,
+                "windrow: the same pipeline would find the same again; what "
+                "there is: %s\n",
+                buffer_text(&look));
+    buffer_free(&look);
+}
+
 /* What went wrong, and what to do. */
 static void explain(struct run *run, const struct summary *summary)
 {
@@ -96,8 +118,9 @@ static void explain(struct run *run, const struct summary *summary)
         print_resumable(run);
     if (summary->run.failed)
         print_hint(run, "what failed, and why", "failures");
-    if (summary->run.failed && summary->run.state != RUN_OPEN)
-        print_hint(run, "to try that once more, by the same pipeline", "retry");
+    if (summary->run.state == RUN_NO_KEYS ||
+        summary->run.state == RUN_FAILED_KEYS)
+        print_advice(run, summary);
 }
 
 static int print_summary(struct run *run, struct summary *summary)

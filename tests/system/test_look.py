@@ -122,6 +122,18 @@ def test_show_a_retry(windrow, failed):
     assert "\nretries   run 1\n" in windrow("show", 2, store=failed).out
 
 
+def test_where_a_retry_would_not_help(windrow, origin, pipeline, sqlite):
+    """Nothing is where the pipeline looks: `run` and `show` say how to see
+    what is there instead."""
+    path = pipeline(source("values", input_values=["AAPL"]),
+                    quotes(fields={"price": "/nope"}), sink())
+    result = windrow("run", path, origin=origin(), store=sqlite)
+    advised = f"windrow try {path} AAPL --worker quotes\n"
+    assert result.status == 3 and advised in result.err, result
+    assert "windrow retry" not in result.err
+    assert windrow("show", 1, store=sqlite).out.endswith(advised)
+
+
 # Which run is meant.
 
 @pytest.mark.parametrize("name,said", [

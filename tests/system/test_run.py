@@ -404,6 +404,10 @@ def test_no_list(windrow, origin, sqlite, fault, reason):
     found, = sqlite.failures().values()
     assert found.startswith(reason), found
     assert sqlite.count() == 0 and set(server.asked()) == {"wiki"}
+    lies_in_page = found in ("no_keys", "no_table", "no_column")
+    advised = f": windrow try {SP500} --worker constituents\n"
+    assert (advised in result.err) == lies_in_page, result
+    assert ("windrow retry" in result.err) != lies_in_page, result
 
 
 def test_live_sites_are_asked_gently():
