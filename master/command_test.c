@@ -84,7 +84,8 @@ static int run_case(struct testing *testing, const char *name)
     struct arena arena = ARENA_EMPTY;
     if (!case_read(testing->folder, name, &arena, &spec, &err)) {
         if (trial_worker(testing->context.pipeline, spec.worker, spec.key,
-                         &worker, &err)) {
+                         &worker, &err) ||
+            trial_check_web(worker, &err)) {
             error_context(&err, "%s/%s", testing->folder, name);
             json_decref(spec.answers);
         } else if (!trial_run(&testing->context, worker, spec.key, spec.answers,

@@ -72,6 +72,8 @@ static int prepare_record(struct attempt *attempt, struct error *err)
                          "\"%.80s\" is no name of a case: at most %d letters, "
                          "digits, _ . and -",
                          name, CASE_NAME_BYTES_MAX);
+    if (trial_check_web(attempt->worker, err))
+        return (int)err->code;
     case_name(*name          ? name
               : attempt->key ? attempt->key
                              : attempt->worker->name,

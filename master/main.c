@@ -63,7 +63,7 @@ static const struct command commands[] = {
     {"try", "PIPELINE [KEY]", "Take one key through a pipeline, store nothing",
      "Each step is shown: request, answer, what each field found, the row. "
      "The\n"
-     "key goes to the first fetcher, or to --worker; a list takes no key.\n"
+     "key goes to the first fetcher, or to --worker; a source takes no key.\n"
      "\n"
      "Exit status: 0 a row, or keys; 3 the key would be a recorded failure;\n"
      "4 the list gave nothing, or the site did not answer; 2 bad usage.\n",

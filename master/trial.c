@@ -5,6 +5,7 @@
 
 #include "once.h"
 #include "pipeline/spell.h"
+#include "plan.h"
 
 /* ---- which worker ---- */
 
@@ -52,18 +53,18 @@ static int check_worker(const struct worker *worker, const char *key,
                         struct error *err)
 {
     bool fetcher = worker_class_is_fetcher(worker->class);
-    if (!worker->request.user_agent)
+    if (worker->class == CLASS_STORE)
         return error_set(err, ERR_USAGE,
-                         "worker \"%s\" (%s) asks nothing of the web; windrow "
-                         "plan shows what it gives",
-                         worker->name, worker_class_name(worker->class));
+                         "worker \"%s\" is a store: it gives no keys, and "
+                         "fetches none",
+                         worker->name);
     if (fetcher && !key)
         return error_set(err, ERR_USAGE,
                          "which key? %s takes one: windrow try PIPELINE KEY",
                          worker->name);
     if (!fetcher && key)
         return error_set(err, ERR_USAGE,
-                         "worker \"%s\" is a list (%s) and takes no key",
+                         "worker \"%s\" is a source (%s) and takes no key",
                          worker->name, worker_class_name(worker->class));
     return 0;
 }
@@ -81,11 +82,65 @@ int trial_worker(const struct pipeline *pipeline, const char *name,
     return 0;
 }
 
+int trial_check_web(const struct worker *worker, struct error *err)
+{
+    if (worker->request.user_agent)
+        return 0;
+    return error_set(err, ERR_USAGE,
+                     "worker \"%s\" (%s) asks nothing of the web: there is no "
+                     "answer to record",
+                     worker->name, worker_class_name(worker->class));
+}
+
+/* ---- keys that are here ---- */
+
+struct reading {
+    json_t *first;
+    int64_t n;
+};
+
+static void on_key(void *context, struct slice key)
+{
+    struct reading *reading = context;
+    if (reading->n++ < TRIAL_KEYS_SHOWN_MAX)
+        json_array_append_new(reading->first, json_stringn(key.data, key.len));
+}
+
+static json_t *end_of(const struct worker *worker, int64_t n)
+{
+    if (n)
+        return json_pack("{s:s, s:s}", "event", "end", "outcome", "keys");
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "event", "end",
+                     "outcome", "failure", "worker", worker->name, "key", "",
+                     "reason", reason_name(REASON_NO_KEYS), "means",
+                     reason_text(REASON_NO_KEYS), "detail", "nothing is there");
+}
+
+/* The events of a list, out of a file or the pipeline. */
+static int read_keys(const struct pipeline *pipeline,
+                     const struct worker *worker, json_t **ret_events,
+                     struct error *err)
+{
+    struct reading reading = {.first = json_array()};
+    int status = plan_each_key(pipeline, worker, on_key, &reading, err);
+    json_t *events =
+        json_pack("[{s:s, s:s, s:I, s:o}, o]", "event", "keys", "worker",
+                  worker->name, "n", (json_int_t)reading.n, "keys",
+                  reading.first, end_of(worker, reading.n));
+    if (!events && !status)
+        status = error_set(err, ERR_MEMORY, "no memory for keys");
+    if (status)
+        json_decref(events);
+    else
+        *ret_events = events;
+    return status;
+}
+
 /* ---- the job ---- */
 
-int trial_run(const struct context *context, const struct worker *worker,
-              const char *key, json_t *answers, int record, json_t **ret_events,
-              struct error *err)
+static int ask_node(const struct context *context, const struct worker *worker,
+                    const char *key, json_t *answers, int record,
+                    json_t **ret_events, struct error *err)
 {
     const struct once_options options = {
         .env_files = context->env_files,
@@ -102,6 +157,15 @@ int trial_run(const struct context *context, const struct worker *worker,
             : error_set(err, ERR_USAGE, "the key or the pipeline is no UTF-8");
     json_decref(job);
     return status;
+}
+
+int trial_run(const struct context *context, const struct worker *worker,
+              const char *key, json_t *answers, int record, json_t **ret_events,
+              struct error *err)
+{
+    if (worker->class == CLASS_FILE || worker->class == CLASS_VALUES)
+        return read_keys(context->pipeline, worker, ret_events, err);
+    return ask_node(context, worker, key, answers, record, ret_events, err);
 }
 
 /* ---- what came of it ---- */

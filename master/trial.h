@@ -10,20 +10,27 @@
 #include "context.h"
 #include "output.h"
 
+#define TRIAL_KEYS_SHOWN_MAX 1000 /* of a file, as of a list: node/try.h */
+
 /* In place of the time of an answer, which is another one each time. */
 #define TRIAL_TIME "(time of the answer)"
 
 /*
  * The worker of this name; without one, the first fetcher that reads what a
- * source writes. ERR_USAGE where there is none, where it asks nothing of the
- * web, or where `key` is missing (fetchers) or too many (lists).
+ * source writes. ERR_USAGE where there is none, where it is a store, or where
+ * `key` is missing (fetchers) or too many (sources).
  */
 MUSTCHECK
 int trial_worker(const struct pipeline *pipeline, const char *name,
                  const char *key, const struct worker **ret, struct error *err);
 
-/* Tries it; *ret_events is the caller's. `answers` (NULL: the web is asked) is
- * taken; `record` is a descriptor, or -1. */
+/* Whether it asks the web, so that a case can be made of it: ERR_USAGE. */
+MUSTCHECK
+int trial_check_web(const struct worker *worker, struct error *err);
+
+/* Tries it; *ret_events is the caller's. What needs no node (the keys of a
+ * file, or of the pipeline itself) is read here. `answers` (NULL: the web is
+ * asked) is taken; `record` is a descriptor, or -1. */
 MUSTCHECK
 int trial_run(const struct context *context, const struct worker *worker,
               const char *key, json_t *answers, int record, json_t **ret_events,

@@ -40,14 +40,14 @@ static void put_headers(FILE *out, json_t *headers)
     }
 }
 
-/* "WORKER: KEY", as a title. */
+/* "WORKER: KEY", as a title; "WORKER" where it has no key. */
 static void put_title(const struct output *output, const json_t *event,
                       enum output_style style)
 {
     FILE *out = output->file;
     fputs(output_on(output, style), out);
     put_member(out, event, "worker");
-    fputs(": ", out);
+    fputs(*trial_text(event, "key") ? ": " : "", out);
     put_member(out, event, "key");
     fputs(output_off(output, style), out);
 }
@@ -152,12 +152,19 @@ static void put_list(FILE *out, const json_t *list, size_t most, size_t n)
     fputs(n > most ? ", ...\n" : "\n", out);
 }
 
-static void print_keys(FILE *out, const json_t *event)
+/* `first`: nothing has named the worker yet. */
+static void print_keys(const struct output *output, const json_t *event,
+                       bool first)
 {
+    FILE *out = output->file;
     size_t n = (size_t)json_integer_value(json_object_get(event, "n"));
     size_t table = (size_t)json_integer_value(json_object_get(event, "table"));
     const json_t *tables = json_object_get(event, "tables");
     const json_t *found = json_array_get(tables, table - 1);
+    if (first) {
+        put_title(output, event, STYLE_TITLE);
+        putc('\n', out);
+    }
     if (table && found) {
         fprintf(out, "  table %zu of the page", table);
         fputs(*trial_text(found, "id") ? ", id " : "", out);
@@ -167,7 +174,7 @@ static void print_keys(FILE *out, const json_t *event)
         const json_t *headers = json_object_get(found, "headers");
         put_list(out, headers, json_array_size(headers), 0);
     }
-    fprintf(out, "  %zu keys: ", n);
+    fprintf(out, "  %zu key%s: ", n, n == 1 ? "" : "s");
     put_list(out, json_object_get(event, "keys"), KEYS_SHOWN, n);
 }
 
@@ -272,7 +279,7 @@ void trial_print(const struct output *output, const struct worker *worker,
         else if (!strcmp(name, "field"))
             print_field(output, event);
         else if (!strcmp(name, "keys"))
-            print_keys(output->file, event);
+            print_keys(output, event, i == 0);
         else if (!strcmp(name, "row"))
             print_rows(output, events, &i);
         else if (!strcmp(name, "rows"))

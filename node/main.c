@@ -298,16 +298,13 @@ static int name_test_places(struct confinement *confinement, struct error *err)
     return 0;
 }
 
-/* The store's folder, if it is SQLite's, and what WINDROW_NODE_WRITES names.
- */
-static int name_places(const struct settings *settings,
-                       struct confinement *confinement, struct error *err)
+/* The store's folder, if it is SQLite's. */
+static int name_store(const struct settings *settings,
+                      struct confinement *confinement, struct error *err)
 {
     static const char sqlite[] = "sqlite:";
     struct buffer url = BUFFER_EMPTY;
-    int status = name_test_places(confinement, err);
-    if (!status)
-        status = settings_database_url(settings, &url, err);
+    int status = settings_database_url(settings, &url, err);
     if (!status && !strncmp(buffer_text(&url), sqlite, sizeof sqlite - 1)) {
         const char *path = url.data + sizeof sqlite - 1;
         path += strncmp(path, "//", 2) ? 0 : 2; /* as ledger_open() has it */
@@ -317,6 +314,14 @@ static int name_places(const struct settings *settings,
                    confinement->places[confinement->n_places - 1], 0);
     }
     buffer_free(&url);
+    return status;
+}
+
+/* What WINDROW_NODE_WRITES names. */
+static int name_others(const struct settings *settings,
+                       struct confinement *confinement, struct error *err)
+{
+    int status = 0;
     char text[SETTINGS_VALUE_BYTES_MAX] = "", *rest = text, *place;
     const char *more = settings_get(settings, "WINDROW_NODE_WRITES");
     snprintf(text, sizeof text, "%s", more ? more : "");
@@ -324,6 +329,16 @@ static int name_places(const struct settings *settings,
         if (*place)
             status = confine_allow(confinement, place, err);
     return status;
+}
+
+static int name_places(const struct settings *settings, bool writes,
+                       struct confinement *confinement, struct error *err)
+{
+    if ((writes && (name_test_places(confinement, err) ||
+                    name_store(settings, confinement, err))) ||
+        name_others(settings, confinement, err))
+        return (int)err->code;
+    return 0;
 }
 
 /* `writes`: to its store, that is. */
@@ -337,7 +352,7 @@ static int give_up_the_rest(const struct node_options *node, bool writes)
         log_debug(node->name, "not confined: WINDROW_CONFINE=no");
         return 0;
     }
-    if (writes && name_places(node->settings, &confinement, &err)) {
+    if (name_places(node->settings, writes, &confinement, &err)) {
         log_error(node->name, "%s", err.text);
         return EXIT_USAGE;
     }

@@ -202,22 +202,25 @@ static int load(struct trial *trial, struct error *err)
     return status;
 }
 
-/* A worker that asks the web. */
+/* A worker that asks the web, or a database. */
 static const struct worker *find_worker(const struct trial *trial)
 {
     const char *name = text_of(trial->job, "worker");
     for (size_t i = 0; i < trial->pipeline->n_workers; i++) {
         const struct worker *worker = &trial->pipeline->workers[i];
-        if (!strcmp(worker->name, name) && worker->request.user_agent)
+        if (!strcmp(worker->name, name) &&
+            (worker->request.user_agent || worker->class == CLASS_SQL))
             return worker;
     }
     return NULL;
 }
 
-/* The key of a list's job, which is one of its pages; else the first. */
-static const char *page_of(const struct trial *trial,
-                           const struct worker *worker)
+/* The job's key; of a list, one of its pages, else the first. */
+static const char *key_of(const struct trial *trial,
+                          const struct worker *worker)
 {
+    if (worker_class_is_fetcher(worker->class))
+        return text_of(trial->job, "key");
     for (size_t i = 0; i < worker->n_input_values; i++)
         if (!strcmp(worker->input_values[i], text_of(trial->job, "key")))
             return worker->input_values[i];
@@ -232,14 +235,15 @@ static int work(struct trial *trial, struct error *err)
         return (int)err->code;
     const struct worker *worker = find_worker(trial);
     if (!worker)
-        return error_set(err, ERR_USAGE, "no worker \"%s\" that asks the web",
+        return error_set(err, ERR_USAGE, "no worker \"%s\" that asks anybody",
                          text_of(trial->job, "worker"));
-    const char *key = worker_class_is_fetcher(worker->class)
-                          ? text_of(trial->job, "key")
-                          : page_of(trial, worker);
     if (json_is_true(json_object_get(trial->job, "record")))
         trial->record = TRY_RECORD_DESCRIPTOR;
-    bool good = visit(trial, worker, slice_of(key));
+    bool good;
+    if (worker->class != CLASS_SQL)
+        good = visit(trial, worker, slice_of(key_of(trial, worker)));
+    else if (try_query(trial, worker, &good, err))
+        return (int)err->code;
     if (trial->no_memory)
         return error_set(err, ERR_MEMORY, "out of memory");
     try_show_end(trial, worker, good);

@@ -19,7 +19,8 @@
  *   field     worker, name, at, formula, type, found, raw, value; else reason,
  *             detail; near
  *   rows      worker, name (of a row set), n, reason, detail, near (by field)
- *   keys      worker, n, keys (the first TRY_KEYS_SHOWN_MAX); of html_table
+ *   keys      worker, n, keys (the first TRY_KEYS_SHOWN_MAX; of a query there
+ *             is no request before them); of html_table
  *             tables of the page, and which table and column, from 1
  *   row       worker (a store), table, values, times (columns that hold the
  *             time); the first TRY_ROWS_SHOWN_MAX of each store

@@ -40,6 +40,11 @@ void try_show_keys(struct trial *trial, const struct worker *worker,
 json_t *try_near_list(const struct worker *worker, struct slice body);
 void try_show_end(struct trial *trial, const struct worker *worker, bool good);
 
+/* try_query.c: the keys of an sql source; `ret_good` false: it failed, with the
+ * trial's result. ERR_MEMORY, ERR_SYSTEM. */
+int try_query(struct trial *trial, const struct worker *worker, bool *ret_good,
+              struct error *err);
+
 /* try_rows.c: each row set by itself. */
 void try_show_sets(struct trial *trial, const struct worker *worker,
                    const struct buffer *body);

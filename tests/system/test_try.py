@@ -3,6 +3,7 @@ step, and held against what was recorded."""
 import json
 import re
 import shutil
+import sqlite3
 
 import pytest
 
@@ -207,6 +208,42 @@ def test_a_json_list(windrow, origin, pipeline):
 SECRET = "s3cret-Wort-of-mine"
 
 
+# Sources that ask nothing of the web.
+
+def test_keys_that_are_here(windrow, tmp_path):
+    """Of a file, of the pipeline, of a query: how many, and the first few."""
+    (tmp_path / "mine.csv").write_text("Symbol\nAAPL\nMSFT\n")
+    path = SOURCE / "pipelines/tickers-csv.yaml"
+    result = windrow("try", path, "--worker", "tickers",
+                     env={"TICKERS": str(tmp_path / "mine.csv")})
+    assert (result.status, result.out) == (
+        0, "tickers\n  2 keys: AAPL, MSFT\n"), result
+    (tmp_path / "mine.csv").write_text("Symbol\n")
+    result = windrow("try", path, "--worker", "tickers",
+                     env={"TICKERS": str(tmp_path / "mine.csv")})
+    assert result.status == 4 and "failed: tickers: no_keys" in result.out
+
+
+def test_keys_of_a_query(windrow, pipeline, postgres, tmp_path):
+    lite = f"sqlite:{tmp_path}/keys.db"
+    with sqlite3.connect(tmp_path / "keys.db") as database:
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("CREATE TABLE keys AS SELECT 'A' AS key")
+    database.close()
+    for options, status, said in [
+            ({"query": "SELECT 'K' || n FROM generate_series(1, 60000) n"}, 0,
+             "names\n  60000 keys: K1, K10, K100, "),
+            ({"query": "SELECT 1 WHERE false"}, 4, "failed: names: no_keys"),
+            ({"query": "SELEKT"}, 4, "failed: names: query"),
+            ({"query": "SELECT key FROM keys", "database": lite}, 0,
+             "names\n  1 key: A\n")]:
+        path = pipeline(source("sql", name="names", **options),
+                        quotes(url="http://127.0.0.1:1/{key}"), store())
+        result = windrow("try", path, "--worker", "names",
+                         env={"DATABASE_URL": postgres.url})
+        assert result.status == status and said in result.out, result
+
+
 def test_secrets_are_hidden(windrow, origin, pipeline):
     """In the URL, in headers, in what the site sends back; in JSON too."""
     path = pipeline(source(), quotes(
@@ -333,7 +370,9 @@ def test_a_record_is_not_overwritten(windrow, origin, copied):
     (["try", SP500], "which key?"),
     (["try", SP500, "A", "--worker", "quotse"], "did you mean \"quotes\"?"),
     (["try", SP500, "A", "--worker", "constituents"], "takes no key"),
-    (["try", SP500, "--worker", "store"], "asks nothing of the web"),
+    (["try", SP500, "--worker", "store"], "is a store: it gives no keys"),
+    (["try", SOURCE / "pipelines/tickers-csv.yaml", "--worker", "tickers",
+      "--record"], "asks nothing of the web"),
     (["try", SP500, "A", "--record", "name"], "--record=name"),
     (["try", SP500, "A", "B"], 'unexpected argument "B"'),
     (["try", SP500, "A", "--recrod"], "did you mean --record?"),
