@@ -31,6 +31,7 @@ static int plan_it(const struct context *context)
         struct preview preview = {.context = context,
                                   .database = buffer_text(&url),
                                   .fetch_lists = options->fetch_lists,
+                                  .limit = options->limit,
                                   .n_nodes = (int)cores.n_granted};
         (void)!preview_build(&preview, &plan, &err);
     }

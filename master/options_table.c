@@ -56,7 +56,7 @@ const struct option_row options_table[] = {
     {"latest", OPTION_LATEST, NULL, " prices ",
      "only the newest row of each key: the default without\n"
      "                        --since"},
-    {"limit", OPTION_LIMIT, "N", " run ",
+    {"limit", OPTION_LIMIT, "N", " run plan ",
      "take only the first N keys of each source"},
     {"limit", OPTION_LIMIT, "N", " failures ", "show at most N"},
     {"listen", OPTION_LISTEN, "tcp://ADDRESS:PORT", " run resume retry ",

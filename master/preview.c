@@ -76,6 +76,17 @@ static int fetch_list(struct preview *preview, const struct worker *worker,
     return 0;
 }
 
+/* A run with --limit takes only the first. */
+static void cut(struct preview *preview, size_t i)
+{
+    int64_t *keys = &preview->keys[i];
+    if (!preview->limit || *keys <= preview->limit)
+        return;
+    *keys = preview->limit;
+    while (json_array_size(preview->first[i]) > (size_t)preview->limit)
+        json_array_remove(preview->first[i], (size_t)preview->limit);
+}
+
 static bool is_list(const struct worker *worker)
 {
     return worker->class == CLASS_HTML_TABLE ||
@@ -94,6 +105,7 @@ static int read_sources(struct preview *preview, struct error *err)
             status = read_keys(preview, worker, err);
         else if (is_list(worker) && preview->fetch_lists)
             status = fetch_list(preview, worker, err);
+        cut(preview, i);
     }
     return status;
 }

@@ -38,6 +38,7 @@ struct preview {
     const struct context *context;
     const char *database; /* URL */
     bool fetch_lists;
+    int64_t limit; /* keys of each source, as --limit of a run; 0: all */
     int n_nodes;
     int64_t keys[PIPELINE_WORKERS_MAX]; /* of each source; -1: not known */
     json_t *first[PIPELINE_WORKERS_MAX];

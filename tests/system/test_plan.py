@@ -91,6 +91,19 @@ def test_keys_of_a_file(windrow, tmp_path):
     assert absent.status == 2 and "absent.csv" in absent.err, absent
 
 
+def test_limit(windrow, tmp_path):
+    """Of each source only the first keys, as `run --limit` takes them."""
+    (tmp_path / "mine.csv").write_text("Symbol\nA\nB\nC\nD\n")
+    env = {"TICKERS": tmp_path / "mine.csv", "YAHOO_RATE": "1/s",
+           "YAHOO_IN_FLIGHT": "unlimited"}
+    path = SOURCE / "pipelines/tickers-csv.yaml"
+    for limit, first, keys in ((2, ["A", "B"], 2), (9, ["A", "B", "C"], 4)):
+        found = plan_of(windrow, path, "--limit", limit, env=env)
+        assert found["sources"][0]["keys"] == keys
+        assert found["sources"][0]["first"] == first
+        assert found["estimate"][0]["keys"] == keys
+
+
 def test_budgets_and_retries(windrow, pipeline):
     path = pipeline(
         source("values", input_values=["A"]),
