@@ -106,7 +106,8 @@ void ledger_keys_json(const struct slice *keys, size_t n, struct buffer *ret);
 /* Appends a name quoted for SQL; a table may be schema.table. */
 void ledger_quote_name(struct slice name, struct buffer *ret);
 void ledger_quote_table(const char *table, struct buffer *ret);
-/* Copies a database's message, on one line, into a text of `size` bytes. */
+/* Copies a database's message into a text of `size` bytes, on one line: where
+ * one ended there is a full stop, unless it had one. */
 void ledger_one_line(const char *message, char *ret, size_t size);
 int ledger_random_id(char ret[LEDGER_ID_BYTES], struct error *err);
 

@@ -95,15 +95,20 @@ void ledger_quote_table(const char *table, struct buffer *ret)
 void ledger_one_line(const char *message, char *ret, size_t size)
 {
     size_t len = 0;
-    for (const char *p = message; *p && len + 1 < size; p++) {
-        bool space = *p == '\n' || *p == '\r' || *p == '\t' || *p == ' ';
-        if (!space)
-            ret[len++] = *p;
-        else if (len > 0 && ret[len - 1] != ' ')
+    bool space = false, line_ends = false;
+    for (const char *p = message; *p && len + 3 < size; p++) {
+        if (strchr("\n\r\t ", *p)) {
+            space = true;
+            line_ends |= *p == '\n';
+            continue;
+        }
+        if (line_ends && len > 0 && !strchr(".:;,?!", ret[len - 1]))
+            ret[len++] = '.';
+        if (space && len > 0)
             ret[len++] = ' ';
+        space = line_ends = false;
+        ret[len++] = *p;
     }
-    while (len > 0 && ret[len - 1] == ' ')
-        len--;
     ret[len] = '\0';
 }
 

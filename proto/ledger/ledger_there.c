@@ -21,6 +21,14 @@ static bool sqlite_has(const char *path)
     return there;
 }
 
+static int cant_ask(const PGconn *connection, struct error *err)
+{
+    char text[ERROR_TEXT_BYTES];
+    ledger_one_line(PQerrorMessage(connection), text, sizeof text);
+    return error_set(err, ERR_DATABASE_AWAY, "the database can't be asked: %s",
+                     text);
+}
+
 static int postgres_has(const char *url, bool *ret, struct error *err)
 {
     static const char *const names[] = {"connect_timeout", "dbname", NULL};
@@ -33,8 +41,7 @@ static int postgres_has(const char *url, bool *ret, struct error *err)
     if (PQresultStatus(result) == PGRES_TUPLES_OK)
         *ret = !PQgetisnull(result, 0, 0);
     else
-        error_set(err, ERR_DATABASE_AWAY, "the database can't be asked: %s",
-                  PQerrorMessage(connection));
+        (void)!cant_ask(connection, err);
     PQclear(result);
     PQfinish(connection);
     return (int)err->code;

@@ -167,6 +167,7 @@ def test_a_database_that_is_away_does_not_hinder(windrow, tmp_path):
                      f"postgresql:///none?host={tmp_path}")
     assert result.status == 0, result
     assert "past runs are not known: the database can't be asked" in result.out
+    assert "No such file or directory. Is the server running" in result.out
     other = tmp_path / "other.db"
     other.write_bytes(b"")
     assert windrow("plan", SP500, "--store", f"sqlite:{other}").status == 0
