@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "commands.h"
@@ -38,8 +39,14 @@ static char *open_part(const char *into, struct output *ret)
     *ret = (struct output){.file = part ? fopen(part, "we") : NULL};
     if (ret->file)
         return part;
-    fprintf(stderr, "windrow: %s%s can't be written: %s\n", into, PART_ENDING,
-            strerror(errno));
+    const char *slash = strrchr(into, '/');
+    if (part && errno == ENOENT && slash)
+        fprintf(stderr,
+                "windrow: %s can't be written: there is no folder %.*s\n", into,
+                (int)(slash - into), into);
+    else
+        fprintf(stderr, "windrow: %s can't be written: %s\n", into,
+                strerror(part ? errno : ENOMEM));
     free(part);
     return NULL;
 }
@@ -124,7 +131,8 @@ static int export_rows(struct context *context, const struct export *export)
         status = EXIT_NOT_FINISHED;
     free(part);
     if (!status && into)
-        fprintf(stderr, "windrow: %" PRId64 " rows into %s\n", n_rows, into);
+        fprintf(stderr, "windrow: %" PRId64 " row%s into %s\n", n_rows,
+                n_rows == 1 ? "" : "s", into);
     if (!status)
         compare_count(context, export, n_rows);
     return status;

@@ -257,13 +257,18 @@ def test_export_into_a_file(windrow, run_of, tmp_path):
     path = tmp_path / "rows.csv"
     result = windrow("export", 1, "--into", path, store=run_of.store)
     assert (result.status, result.out) == (0, "")
-    assert result.err == f"windrow: 1 rows into {path}\n"
+    assert result.err == f"windrow: 1 row into {path}\n"
     assert path.read_text().startswith("symbol,price,extracted_time\n")
     assert not path.with_name("rows.csv.part").exists()
     result = windrow("export", 1, "--into", tmp_path / "no/rows.csv",
                      store=run_of.store)
     assert result.status == 2
-    assert "no/rows.csv.part can't be written: No such file" in result.err
+    assert result.err == (f"windrow: {tmp_path}/no/rows.csv can't be written:"
+                          f" there is no folder {tmp_path}/no\n")
+    result = windrow("export", 1, "--into", path / "rows.csv",
+                     store=run_of.store)
+    assert result.err == (f"windrow: {path}/rows.csv can't be written: Not a"
+                          " directory\n")
 
 
 @pytest.mark.parametrize("arguments, said", [
