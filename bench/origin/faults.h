@@ -6,8 +6,9 @@
  * --fault KIND@KEY,...:N  only the first N requests for each of these keys
  *
  * KEY is what was asked for (AAPL, BRK-B), `wiki` for the article, `symbols`
- * for the other lists, `*` for any symbol. Of the rules for a key the first
- * whose N is not used up holds, so 503@AAPL:1 and then reset@AAPL:2 fail
+ * for the other lists, `spark` for requests for several symbols, which have the
+ * faults of each of them too, `*` for any symbol. Of the rules for a key the
+ * first whose N is not used up holds, so 503@AAPL:1 and then reset@AAPL:2 fail
  * differently in turn; rules for a key go before rules for `*`, and those
  * before rates. The rates add up and leave the lists alone. Whether a rate hits
  * follows from the seed, the key and how many times that key was asked for, and

@@ -115,12 +115,9 @@ static void count_second(struct journal *journal, usec_t now)
         journal->second_max = count;
 }
 
-uint64_t journal_begin(struct journal *journal, const char *key, usec_t now)
+static uint64_t count_key(struct journal *journal, const char *key,
+                          uint64_t before)
 {
-    count_second(journal, now);
-    uint64_t before = journal->requests++;
-    if (++journal->in_flight > journal->in_flight_max)
-        journal->in_flight_max = journal->in_flight;
     struct journal_key *entry = find_key(journal, key);
     if (!entry)
         entry = add_key(journal, key);
@@ -129,6 +126,20 @@ uint64_t journal_begin(struct journal *journal, const char *key, usec_t now)
         return before;
     }
     return entry->asked++;
+}
+
+uint64_t journal_begin(struct journal *journal, const char *key, usec_t now)
+{
+    count_second(journal, now);
+    uint64_t before = journal->requests++;
+    if (++journal->in_flight > journal->in_flight_max)
+        journal->in_flight_max = journal->in_flight;
+    return count_key(journal, key, before);
+}
+
+uint64_t journal_also(struct journal *journal, const char *key)
+{
+    return count_key(journal, key, journal->requests);
 }
 
 void journal_injected(struct journal *journal, const char *key,

@@ -39,6 +39,9 @@ void journal_disconnected(struct journal *journal);
  * requests there were before. */
 uint64_t journal_begin(struct journal *journal, const char *key, usec_t now);
 
+/* The same of a symbol in a request for several, which was begun already. */
+uint64_t journal_also(struct journal *journal, const char *key);
+
 /* What was injected into that request, right after journal_begin(). */
 void journal_injected(struct journal *journal, const char *key,
                       enum fault_kind kind);

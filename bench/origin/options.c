@@ -86,6 +86,8 @@ void options_print_help(void)
         "  /wiki/List_of_S%%26P_500_companies   the article with the list\n"
         "  /symbols.json /symbols.txt /symbols.csv   the list in other forms\n"
         "  /v8/finance/chart/SYMBOL            Yahoo's chart answer\n"
+        "  /v7/finance/spark?symbols=A,B       Yahoo's answer for several; at\n"
+        "  /v8/finance/spark?symbols=A,B       an object by symbol\n"
         "  /quote/SYMBOL                       Yahoo's quote page\n"
         "  /origin/log      what was asked for and injected, for each key;\n"
         "                   with ?keys=0 the sums only\n"
@@ -94,13 +96,14 @@ void options_print_help(void)
 #define X(id, name, argument, help) print_option(name, argument, help);
     OPTION_LIST(X)
 #undef X
-    printf("\nA TIME is a number with us, ms, s or m, such as 50ms.\n\n"
-           "A FAULT is KIND=RATE (0 to 1, of the requests for a symbol),\n"
-           "KIND@KEY,KEY... (each request for these keys) or\n"
-           "KIND@KEY,KEY...:N (the first N requests for each). KEY is what is\n"
-           "asked for (AAPL, BRK-B), wiki for the article, symbols for the\n"
-           "other lists, * for any symbol. Of several that fit, the first\n"
-           "with requests left holds. Each KIND:\n");
+    printf(
+        "\nA TIME is a number with us, ms, s or m, such as 50ms.\n\n"
+        "A FAULT is KIND=RATE (0 to 1, of the requests for a symbol),\n"
+        "KIND@KEY,KEY... (each request for these keys) or\n"
+        "KIND@KEY,KEY...:N (the first N requests for each). KEY is what is\n"
+        "asked for (AAPL, BRK-B), wiki for the article, symbols for the\n"
+        "other lists, spark, * for any symbol. Of several that fit, the first\n"
+        "with requests left holds. Each KIND:\n");
 #define X(id, name, help) printf("  %-22s %s\n", name, help);
     FAULT_LIST(X)
 #undef X

@@ -32,8 +32,7 @@ static void append_price(struct buffer *to, const char *price,
 static void append_names(struct buffer *to, const char *symbol,
                          const char *name)
 {
-    APPEND(to, "{\"chart\":{\"result\":[{\"meta\":{\"currency\":\"USD\","
-               "\"symbol\":\"");
+    APPEND(to, "\"meta\":{\"currency\":\"USD\",\"symbol\":\"");
     text_append_json(to, symbol);
     APPEND(to, "\",\"exchangeName\":\"NYQ\",\"fullExchangeName\":\"NYSE\","
                "\"instrumentType\":\"EQUITY\",\"firstTradeDate\":345479400,"
@@ -77,9 +76,8 @@ static void append_rest(struct buffer *to, uint64_t hash)
     buffer_append(to, text, (size_t)len);
 }
 
-void quotes_chart(struct buffer *to, const char *symbol, const char *name,
-                  const char *price, enum quote_field field,
-                  struct slice two_years)
+void quotes_meta(struct buffer *to, const char *symbol, const char *name,
+                 const char *price, enum quote_field field, const char *range)
 {
     uint64_t hash = text_mix(text_hash(symbol));
     bool early = hash % 2; /* the order of the real keys changes as well */
@@ -97,14 +95,23 @@ void quotes_chart(struct buffer *to, const char *symbol, const char *name,
                "\"post\":{\"timezone\":\"EDT\",\"start\":1786132800,"
                "\"end\":1786147200,\"gmtoffset\":-14400}},"
                "\"dataGranularity\":\"1d\",\"range\":\"");
-    buffer_append_text(to, two_years.len ? "2y" : "1d");
+    buffer_append_text(to, range);
     APPEND(to, "\","
                "\"validRanges\":[\"1d\",\"5d\",\"1mo\",\"3mo\",\"6mo\",\"1y\","
-               "\"2y\",\"5y\",\"10y\",\"ytd\",\"max\"]},");
+               "\"2y\",\"5y\",\"10y\",\"ytd\",\"max\"]}");
+}
+
+void quotes_chart(struct buffer *to, const char *symbol, const char *name,
+                  const char *price, enum quote_field field,
+                  struct slice two_years)
+{
+    APPEND(to, "{\"chart\":{\"result\":[{");
+    quotes_meta(to, symbol, name, price, field, two_years.len ? "2y" : "1d");
+    APPEND(to, ",");
     if (two_years.len)
         buffer_append_slice(to, two_years);
     else
-        append_rest(to, hash / 2);
+        append_rest(to, text_mix(text_hash(symbol)) / 2);
 }
 
 void quotes_page(struct buffer *to, const char *symbol, const char *name,

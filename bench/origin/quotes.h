@@ -12,8 +12,12 @@
 /* What becomes of the field that holds the price. */
 enum quote_field { QUOTE_PRICE, QUOTE_NO_FIELD, QUOTE_NULL };
 
-/* The body of v8/finance/chart, 1.0 to 1.6 KB. Where the price stands in it,
- * and all else that varies, follows from the symbol. Its end is `two_years`
+/* What a chart says of a symbol, "meta":{...}: where the price stands in it,
+ * and all else that varies, follows from the symbol. */
+void quotes_meta(struct buffer *to, const char *symbol, const char *name,
+                 const char *price, enum quote_field field, const char *range);
+
+/* The body of v8/finance/chart, 1.0 to 1.6 KB. Its end is `two_years`
  * (series.h) instead of one day, where that is not empty. */
 void quotes_chart(struct buffer *to, const char *symbol, const char *name,
                   const char *price, enum quote_field field,

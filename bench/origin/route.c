@@ -21,6 +21,8 @@ static enum page fixed_page(const char *path, const char **ret_key)
         {"/symbols.json", PAGE_SYMBOLS_JSON, "symbols"},
         {"/symbols.txt", PAGE_SYMBOLS_TEXT, "symbols"},
         {"/symbols.csv", PAGE_SYMBOLS_CSV, "symbols"},
+        {"/v7/finance/spark", PAGE_SPARK, "spark"},
+        {"/v8/finance/spark", PAGE_SPARK_V8, "spark"},
         {"/robots.txt", PAGE_ROBOTS, "robots"},
         {"/origin/log", PAGE_LOG, ""},
         {"/origin/reset", PAGE_RESET, ""},

@@ -8,15 +8,17 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
+#include "agents.h"
 #include "lists.h"
 #include "odd.h"
 #include "pace.h"
 #include "quotes.h"
+#include "redirects.h"
 #include "replay.h"
 #include "route.h"
 #include "series.h"
+#include "spark.h"
 #include "symbols.h"
 #include "text.h"
 
@@ -109,32 +111,6 @@ struct journal *site_journal(struct site *site)
 
 /* Step one: what is asked for, by whom, and what goes wrong. */
 
-/* Yahoo turns away what says it is a library. */
-static bool library_agent(const char *agent)
-{
-    static const char *const starts[] = {
-        "curl/",     "libcurl",      "python-requests", "python-urllib",
-        "python/",   "python-httpx", "aiohttp",         "go-http-client",
-        "java/",     "okhttp",       "wget/",           "axios/",
-        "node-fetch"};
-    for (size_t i = 0; i < sizeof starts / sizeof *starts; i++)
-        if (!strncasecmp(agent, starts[i], strlen(starts[i])))
-            return true;
-    return false;
-}
-
-static bool agent_refused(const struct site *site, const char *agent,
-                          enum page page)
-{
-    if (!site->options->user_agent_check)
-        return false;
-    if (page == PAGE_WIKI)
-        return !*agent;
-    if (page == PAGE_CHART || page == PAGE_QUOTE)
-        return !*agent || library_agent(agent);
-    return false;
-}
-
 static usec_t delay_of(const struct site *site, const struct visit *visit,
                        uint64_t nth)
 {
@@ -151,13 +127,6 @@ static usec_t delay_of(const struct site *site, const struct visit *visit,
     return delay;
 }
 
-/* How many redirects of a chain led to `target`. */
-static uint64_t hop_of(const char *target)
-{
-    const char *hop = strstr(target, "?hop=");
-    return hop ? strtoull(hop + strlen("?hop="), NULL, 10) : 0;
-}
-
 /* Those that it refuses are no burden. */
 static bool bears(struct site *site, usec_t now)
 {
@@ -167,11 +136,30 @@ static bool bears(struct site *site, usec_t now)
     return true;
 }
 
+/* What is named for the first of several symbols that has something. */
+static void pick_of_several(struct site *site, const char *target,
+                            struct visit *visit)
+{
+    struct spark spark;
+    spark_parse(target, &spark);
+    for (size_t i = 0; i < spark.n; i++) {
+        const char *symbol = spark.symbols[i];
+        enum fault_kind fault =
+            faults_pick(site->options->faults, site->options->seed, symbol,
+                        journal_also(site->journal, symbol), false);
+        if (visit->fault == FAULT_NONE && fault != FAULT_NONE) {
+            visit->fault = fault;
+            memcpy(visit->faulty, symbol, strlen(symbol) + 1);
+        }
+    }
+}
+
 void site_begin(struct site *site, const struct http_request *request,
                 usec_t now, struct visit *visit)
 {
     visit->page = route_find(request->target, visit->key);
     visit->fault = FAULT_NONE;
+    visit->faulty[0] = '\0';
     visit->delay = 0;
     visit->journaled = *visit->key;
     bool post = !strcmp(request->method, "POST");
@@ -183,20 +171,21 @@ void site_begin(struct site *site, const struct http_request *request,
     if (!visit->journaled)
         return;
     uint64_t nth = journal_begin(site->journal, visit->key, now);
-    bool is_symbol = visit->page == PAGE_CHART || visit->page == PAGE_QUOTE;
-    if (agent_refused(site, request->user_agent, visit->page)) {
+    bool is_symbol = page_is_quote(visit->page);
+    if (site->options->user_agent_check &&
+        agents_refused(request->user_agent, visit->page)) {
         visit->yahoo = is_symbol;
         visit->page = PAGE_BAD_AGENT;
     } else {
-        visit->fault = faults_pick(site->options->faults, site->options->seed,
-                                   visit->key, nth, is_symbol);
+        if (page_is_spark(visit->page))
+            pick_of_several(site, request->target, visit);
+        if (visit->fault == FAULT_NONE)
+            visit->fault =
+                faults_pick(site->options->faults, site->options->seed,
+                            visit->key, nth, is_symbol);
         if (is_symbol && site->options->bears && !bears(site, now))
             visit->fault = FAULT_429;
-        if (visit->fault == FAULT_REDIRECT &&
-            route_query_has(request->target, "r=1"))
-            visit->fault = FAULT_NONE;
-        if (visit->fault == FAULT_REDIRECT_CHAIN &&
-            hop_of(request->target) >= site->options->redirect_hops)
+        if (redirects_over(site->options, visit->fault, request->target))
             visit->fault = FAULT_NONE;
     }
     journal_injected(site->journal, visit->key, visit->fault);
@@ -307,6 +296,17 @@ static void answer_quote(struct site *site, const char *target,
     set_body(site, answer, visit->page == PAGE_CHART ? TYPE_JSON : TYPE_HTML);
 }
 
+static void answer_spark(struct site *site, const char *target,
+                         const struct visit *visit, enum quote_field field,
+                         struct answer *answer)
+{
+    int status = spark_answer(site->symbols, site->facts, target,
+                              visit->page == PAGE_SPARK_V8, visit->faulty,
+                              field, &site->body);
+    set_body(site, answer, TYPE_JSON);
+    answer->status = status;
+}
+
 static void answer_journal(struct site *site, bool keys, struct answer *answer)
 {
     journal_print(site->journal, keys, &site->body);
@@ -338,6 +338,10 @@ static void answer_page(struct site *site, const struct http_request *request,
     case PAGE_CHART:
     case PAGE_QUOTE:
         answer_quote(site, request->target, visit, QUOTE_PRICE, answer);
+        break;
+    case PAGE_SPARK:
+    case PAGE_SPARK_V8:
+        answer_spark(site, request->target, visit, QUOTE_PRICE, answer);
         break;
     case PAGE_LOG:
         answer_journal(site, !route_query_has(request->target, "keys=0"),
@@ -384,6 +388,11 @@ static void answer_without_field(struct site *site,
         answer_quote(site, request->target, visit,
                      null ? QUOTE_NULL : QUOTE_NO_FIELD, answer);
         break;
+    case PAGE_SPARK:
+    case PAGE_SPARK_V8:
+        answer_spark(site, request->target, visit,
+                     null ? QUOTE_NULL : QUOTE_NO_FIELD, answer);
+        break;
     case PAGE_WIKI:
         answer_list(site, null ? LIST_WIKI_NO_ROWS : LIST_WIKI_NO_TABLE,
                     request->gzip, TYPE_HTML, answer);
@@ -405,26 +414,6 @@ static void garble(struct site *site, const struct visit *visit,
         buffer_append(&site->body, &noise, sizeof noise);
     }
     set_body(site, answer, type);
-}
-
-static void set_redirect(struct site *site, const char *target,
-                         struct answer *answer, bool again)
-{
-    set_text(answer, 302, TYPE_TEXT, "");
-    buffer_append_text(&site->extra, "Location: ");
-    buffer_append_text(&site->extra, target);
-    if (again)
-        buffer_append_text(&site->extra, strchr(target, '?') ? "&r=1" : "?r=1");
-    buffer_append_text(&site->extra, "\r\n");
-}
-
-static void set_chain(struct site *site, const char *target,
-                      struct answer *answer)
-{
-    set_text(answer, 302, TYPE_TEXT, "");
-    buffer_printf(&site->extra, "Location: %.*s?hop=%llu\r\n",
-                  (int)strcspn(target, "?"), target,
-                  (unsigned long long)hop_of(target) + 1);
 }
 
 static void set_status_fault(struct site *site, const struct visit *visit,
@@ -507,22 +496,13 @@ static void inject(struct site *site, const struct http_request *request,
         answer_without_field(site, request, visit, answer);
         break;
     case FAULT_REDIRECT:
-        set_redirect(site, request->target, answer, true);
-        break;
     case FAULT_REDIRECT_LOOP:
-        set_redirect(site, request->target, answer, false);
-        break;
     case FAULT_REDIRECT_CHAIN:
-        set_chain(site, request->target, answer);
-        break;
     case FAULT_REDIRECT_AWAY:
-        buffer_clear(&site->odd.text);
-        buffer_printf(&site->odd.text, "%s%s", site->options->redirect_url,
-                      request->target);
-        set_redirect(site, buffer_text(&site->odd.text), answer, false);
-        break;
     case FAULT_REDIRECT_FILE:
-        set_redirect(site, "file:///etc/passwd", answer, false);
+        set_text(answer, 302, TYPE_TEXT, "");
+        redirects_head(site->options, visit->fault, request->target,
+                       &site->extra);
         break;
     case FAULT_403:
     case FAULT_404:

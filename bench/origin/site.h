@@ -26,6 +26,8 @@ struct visit {
     enum fault_kind fault;
     usec_t delay;
     char key[SYMBOL_BYTES_MAX];
+    char faulty[SYMBOL_BYTES_MAX]; /* of several, the one that the fault is
+                                      named for; "": none */
 };
 
 /* How the answer goes out. The others than these end the connection: PLAIN,
