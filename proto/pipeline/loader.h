@@ -126,6 +126,12 @@ void read_retry(struct loader *, struct worker *, const struct yaml_node *);
 void read_rate(struct loader *, struct worker *, const struct yaml_node *);
 void read_max_in_flight(struct loader *, struct worker *,
                         const struct yaml_node *);
+/* pipeline_several.c: several keys with one request. */
+extern const struct member for_key_members[];
+void read_for_key(struct loader *, struct worker *, const struct yaml_node *);
+void read_separator(struct loader *, struct worker *, const struct yaml_node *);
+void check_several(struct loader *, const struct worker *,
+                   const struct yaml_node *options);
 /* pipeline_fields.c: what is looked for, and where it is stored. */
 extern const struct shape json_field_shape, html_field_shape;
 void read_fields(struct loader *, struct worker *, const struct yaml_node *);

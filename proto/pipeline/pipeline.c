@@ -3,9 +3,9 @@
  *
  * Loading is a pass for each idea: bytes to a tree (yaml_tree), ${NAME}
  * (expand), queues and workers (pipeline_parse, with legacy for the older
- * files), their options (pipeline_options, _request, _fields), and, only when
- * all that is right, the graph (pipeline_check). The tree stays in the
- * pipeline's arena, and the model points into it.
+ * files), their options (pipeline_options, _request, _several, _fields), and,
+ * only when all that is right, the graph (pipeline_check). The tree stays in
+ * the pipeline's arena, and the model points into it.
  */
 #include "pipeline/pipeline.h"
 
@@ -236,6 +236,19 @@ static int find_field(const struct field *fields, size_t n, const char *name)
         if (!strcmp(fields[i].name, name))
             return (int)i;
     return -1;
+}
+
+size_t worker_batch_keys(const struct worker *worker, size_t keys, size_t most)
+{
+    size_t request = (size_t)worker->request.keys_per_request;
+
+    if (keys < 1)
+        keys = 1;
+    if (request > 1)
+        keys += (request - keys % request) % request;
+    if (keys > most)
+        keys = request > 1 ? most - most % request : most;
+    return keys;
 }
 
 int worker_field(const struct worker *worker, const char *name)

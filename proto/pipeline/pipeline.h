@@ -36,7 +36,8 @@
 #define PIPELINE_REFUSALS_MAX 32
 #define PIPELINE_REPLACES_MAX 32
 #define PIPELINE_INSTANCES_MAX 20000
-#define PIPELINE_CONNECTIONS_MAX 64 /* instances of sources and stores */
+#define PIPELINE_REQUEST_KEYS_MAX 100 /* keys_per_request */
+#define PIPELINE_CONNECTIONS_MAX 64   /* instances of sources and stores */
 #define PIPELINE_COLUMN_NUMBER_MAX 1000
 #define PIPELINE_RATE_MIN 0.0001 /* requests a second: one in some hours */
 #define PIPELINE_RATE_MAX 1e6
@@ -79,7 +80,11 @@ struct replace {
 
 /* How a worker asks the web: html_table, json_list, http_json, http_html. */
 struct request {
-    const char *url; /* fetchers: a template with {key}; sources: NULL */
+    const char *url;       /* fetchers: a template with {key}, or with {keys};
+                              sources:       NULL */
+    int keys_per_request;  /* {keys}: so many at most; 0: {key} */
+    const char *separator; /* between {keys}, as the URL has it; default "," */
+    const char *separator_in_key; /* how it stands in the URL in a key */
     struct replace *replaces;
     size_t n_replaces;
     const char **headers; /* "Name: value" */
@@ -171,6 +176,13 @@ struct table_source {
     int column_number;  /* ... or its number, from 1; else 0 */
 };
 
+/* Where in an answer to several keys each one's part is, at which the pointers
+ * of fields and rows begin. */
+struct for_key {
+    const char *each; /* an array or object: its elements are the parts */
+    const char *key;  /* in each element its key; NULL: the member's name */
+};
+
 /* json_list: `list` points at an array; `key` points, inside each element, at
  * the key ("" is the element itself). */
 struct list_source {
@@ -234,6 +246,7 @@ struct worker {
     size_t n_requires;
     struct row_set *sets; /* http_json */
     size_t n_sets;
+    struct for_key for_key; /* http_json with keys_per_request */
     union {
         struct table_source table;
         struct list_source list;
@@ -314,6 +327,10 @@ const struct worker *pipeline_consumer(const struct pipeline *pipeline,
 /* Whether keys put into `queue` must be made unique by the ledger: more than
  * one source batch, or any fetcher, or a file or sql source writes it. */
 bool pipeline_queue_is_shared(const struct pipeline *pipeline, int queue);
+
+/* A batch of about `keys` keys, at most `most`, for `worker`: of whole
+ * requests, where it asks for several keys with one. */
+size_t worker_batch_keys(const struct worker *worker, size_t keys, size_t most);
 
 /* The field's index in worker->fields; -1 where the worker has none such. */
 int worker_field(const struct worker *worker, const char *name);

@@ -190,6 +190,9 @@ static const struct option {
       FIELDS(&html_field_shape), NULL,
       "what is taken out of each answer: XPaths"},
      .read = read_fields},
+    {{"for_key", OF(CLASS_HTTP_JSON), 0, SHAPE_OF_MEMBERS(for_key_members),
+      NULL, "with keys_per_request: where each key's part of the answer is"},
+     .read = read_for_key},
     {{"headers", OF_WEB, 0, MAP(0, PIPELINE_HEADERS_MAX, &shape_text, TOKEN),
       NULL, "other headers that are sent"},
      .read = read_headers},
@@ -203,6 +206,14 @@ static const struct option {
       MAP(0, PIPELINE_REPLACES_MAX, &any_text, NULL), NULL,
       "POSIX extended expressions, and what replaces a match in the URL"},
      .read = read_key_replace},
+    {{"key_separator", OF(CLASS_HTTP_JSON), 0,
+      SHAPE_OF_PATTERN(SHAPE_SEPARATOR_PATTERN), ",",
+      "with keys_per_request: what stands between {keys}"},
+     .read = read_separator},
+    {{"keys_per_request", OF(CLASS_HTTP_JSON), 0,
+      INTEGER(1, PIPELINE_REQUEST_KEYS_MAX), NULL,
+      "how many keys one request asks for, as {keys} in its url"},
+     .at = AT(request.keys_per_request)},
     {{"list", OF_LIST, 0, POINTER, "\"\"",
       "the array; empty: the document itself"},
      .read = read_list},
@@ -253,8 +264,9 @@ static const struct option {
       "30s", "of one transfer, all in all"},
      .at = AT(request.timeout)},
     {{"url", OF_FETCHERS, OF_FETCHERS,
-      SHAPE_OF_PATTERN(SHAPE_URL_PATTERN ".*[{](key|symbol)[}]|" KEY_AS_HOST),
-      NULL, "a template with {key}"},
+      SHAPE_OF_PATTERN(SHAPE_URL_PATTERN
+                       ".*[{](key|keys|symbol)[}]|" KEY_AS_HOST),
+      NULL, "a template with {key}, or with {keys}"},
      .read = read_url},
     {{"user_agent", OF_WEB, 0, TEXT, "\"" REQUEST_USER_AGENT "\"",
       "the header User-Agent"},
@@ -365,6 +377,8 @@ static void check_together(struct loader *loader, struct worker *worker,
     if (worker->request.adaptive && !(worker->request.rate > 0))
         complain(loader, node,
                  "adaptive needs a rate: the most that it may try");
+    if (worker_class_is_fetcher(worker->class))
+        check_several(loader, worker, node);
     /* A Crawl-delay holds over all nodes, as a part of each one's share. */
     if (worker->request.robots && !(worker->request.rate > 0))
         worker->request.rate = PIPELINE_RATE_MAX;

@@ -20,6 +20,8 @@ void request_defaults(struct request *request, bool is_fetcher)
         .redirects = 3,
         .refusals = &refusal,
         .n_refusals = 1,
+        .separator = ",",
+        .separator_in_key = "%2C",
         .attempts = 5,
         .backoff = 500 * USEC_PER_MSEC,
         .backoff_max = 30 * USEC_PER_SEC,
@@ -27,23 +29,24 @@ void request_defaults(struct request *request, bool is_fetcher)
     };
 }
 
-/* Looks for {key}; anything else in braces is a mistake. */
+/* Looks for {key} or {keys}; anything else in braces is a mistake. */
 static bool check_placeholders(struct loader *loader,
                                const struct yaml_node *node, const char *url)
 {
-    static const char *const known[] = {"key", "symbol"};
+    static const char *const known[] = {"key", "symbol", "keys"};
     size_t n_keys = 0;
 
     for (const char *p = url; (p = strchr(p, '{')); p++) {
         size_t len = strcspn(p, "}");
         if ((len == 4 && !strncmp(p, "{key", 4)) ||
+            (len == 5 && !strncmp(p, "{keys", 5)) ||
             (len == 7 && !strncmp(p, "{symbol", 7))) {
             n_keys++;
             continue;
         }
         const char *name = load_printf(loader, "%.*s", (int)len - 1, p + 1);
         if (name)
-            complain_unknown(loader, node, "placeholder", NULL, name, known, 2);
+            complain_unknown(loader, node, "placeholder", NULL, name, known, 3);
         return false;
     }
     if (!n_keys)

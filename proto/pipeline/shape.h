@@ -8,6 +8,7 @@
  *
  *   pipeline_options.c   a worker's options, by class
  *   pipeline_request.c   retry
+ *   pipeline_several.c   for_key
  *   pipeline_fields.c    a field, a column
  *   pipeline_compute.c   what a field computes
  *   shape.c              the file itself, queues, workers
@@ -88,6 +89,7 @@ struct member {
 
 #define SHAPE_NAME_PATTERN "^[^\\u0000-,/:-@\\[-\\^`{-\\u007f]{1,63}$"
 #define SHAPE_POINTER_PATTERN "^(/([^~]|~[01])*)?$" /* RFC 6901 */
+#define SHAPE_SEPARATOR_PATTERN "^[!$-;=?-z|~]{1,8}$"
 #define SHAPE_URL_PATTERN "^[Hh][Tt][Tt][Pp][Ss]?://[^/?#]"
 
 extern const struct shape shape_text; /* SHAPE_OF_TEXT */

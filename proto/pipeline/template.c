@@ -11,6 +11,8 @@
 
 #include "base/utf8.h"
 
+#define KEYS_PLACE "{keys}"
+
 bool key_is_valid(struct slice key)
 {
     const unsigned char *p = (const unsigned char *)key.data;
@@ -167,18 +169,19 @@ bool url_host(struct slice url, struct buffer *ret)
     return !ret->failed;
 }
 
-/* The next "{key}" or "{symbol}" in [p, end); its length in *ret_len. */
+/* The next "{key}", "{symbol}" or "{keys}" in [p, end); its length in
+ * *ret_len. */
 static const char *find_key(const char *p, const char *end, size_t *ret_len)
 {
+    static const struct slice places[] = {
+        {"{key}", 5}, {"{symbol}", 8}, {KEYS_PLACE, sizeof KEYS_PLACE - 1}};
+
     while (p < end && (p = memchr(p, '{', (size_t)(end - p)))) {
-        if (!strncmp(p, "{key}", 5)) {
-            *ret_len = 5;
-            return p;
-        }
-        if (!strncmp(p, "{symbol}", 8)) {
-            *ret_len = 8;
-            return p;
-        }
+        for (size_t i = 0; i < sizeof places / sizeof *places; i++)
+            if (!strncmp(p, places[i].data, places[i].len)) {
+                *ret_len = places[i].len;
+                return p;
+            }
         p++;
     }
     return NULL;
@@ -232,37 +235,111 @@ static bool replace_key(const struct request *request, struct slice key,
 
 /* In the authority an encoded key makes no URL, since no host has a '%' in
  * it: is_web_url() sees to that afterwards. */
-static bool fill_template(const char *url, struct slice key, struct buffer *ret)
+static bool fill_template(const char *url, struct slice text, bool is_encoded,
+                          struct buffer *ret)
 {
     const char *end = url + strlen(url);
     const char *p = url, *found;
     size_t len;
 
-    buffer_reserve(ret, (size_t)(end - url) + key.len);
+    buffer_reserve(ret, (size_t)(end - url) + text.len);
     while ((found = find_key(p, end, &len))) {
         buffer_append(ret, p, (size_t)(found - p));
-        append_encoded(ret, key);
+        if (is_encoded)
+            buffer_append_slice(ret, text);
+        else
+            append_encoded(ret, text);
         p = found + len;
     }
     buffer_append(ret, p, (size_t)(end - p));
     return !ret->failed;
 }
 
+/* What the key is asked for as: itself, or in `replaced`. */
+static bool asked_form(const struct request *request, struct slice *key,
+                       struct buffer *replaced)
+{
+    if (!key_is_valid(*key))
+        return false;
+    if (!request->n_replaces || !replace_key(request, *key, replaced))
+        return true;
+    *key = buffer_slice(replaced);
+    return !replaced->failed && key_is_valid(*key);
+}
+
+bool request_asked(const struct request *request, struct slice key,
+                   struct buffer *ret)
+{
+    struct buffer replaced = BUFFER_EMPTY;
+    bool good =
+        asked_form(request, &key, &replaced) && buffer_append_slice(ret, key);
+    buffer_free(&replaced);
+    return good;
+}
+
+static bool fill_and_check(const struct request *request, struct slice text,
+                           bool is_encoded, struct buffer *ret)
+{
+    size_t start = ret->len;
+    return fill_template(request->url, text, is_encoded, ret) &&
+           is_web_url((struct slice){ret->data + start, ret->len - start});
+}
+
 bool request_url(const struct request *request, struct slice key,
                  struct buffer *ret)
 {
     struct buffer replaced = BUFFER_EMPTY;
-    size_t start = ret->len;
-    bool good = key_is_valid(key);
-
-    if (good && request->n_replaces && replace_key(request, key, &replaced)) {
-        key = buffer_slice(&replaced);
-        good = !replaced.failed && key_is_valid(key);
-    }
-    good = good && fill_template(request->url, key, ret) &&
-           is_web_url((struct slice){ret->data + start, ret->len - start});
+    bool good = asked_form(request, &key, &replaced) &&
+                fill_and_check(request, key, false, ret);
     buffer_free(&replaced);
     return good;
+}
+
+/* Several keys in one URL */
+
+/* Adds one key, encoded, to those before it. False: not with them. */
+static bool join(const struct request *request, struct slice key,
+                 struct buffer *joined, bool *ret_alone)
+{
+    struct buffer replaced = BUFFER_EMPTY;
+    size_t most = URL_BYTES_MAX - (strlen(request->url) - strlen(KEYS_PLACE));
+    size_t before = joined->len, start;
+    bool good = asked_form(request, &key, &replaced);
+
+    if (good && before)
+        buffer_append_text(joined, request->separator);
+    start = joined->len;
+    if (good)
+        append_encoded(joined, key);
+    buffer_free(&replaced);
+    if (!good || joined->failed)
+        return false;
+    /* A site that splits what it is asked for would split this key. */
+    *ret_alone = strstr(joined->data + start, request->separator_in_key);
+    if (before && (*ret_alone || joined->len > most)) {
+        joined->data[joined->len = before] = '\0';
+        return false;
+    }
+    return true;
+}
+
+size_t request_url_of(const struct request *request, const struct slice *keys,
+                      size_t n, struct buffer *ret)
+{
+    struct buffer joined = BUFFER_EMPTY;
+    size_t i = 0;
+
+    if (!request->keys_per_request)
+        return request_url(request, keys[0], ret);
+    for (bool alone = false; i < n && !alone; i++)
+        if (!join(request, keys[i], &joined, &alone))
+            break;
+    ret->failed |= joined.failed;
+    if (joined.failed ||
+        (i && !fill_and_check(request, buffer_slice(&joined), true, ret)))
+        i = 0;
+    buffer_free(&joined);
+    return i;
 }
 
 bool request_fixed_host(const struct request *request, struct buffer *ret)

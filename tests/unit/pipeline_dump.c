@@ -15,6 +15,9 @@ static void dump_number(struct buffer *out, const char *name, int64_t value)
 static void dump_request(const struct request *r, struct buffer *out)
 {
     dump_text(out, "url", r->url);
+    if (r->keys_per_request)
+        buffer_printf(out, "  keys_per_request: %d, parted by '%s' ('%s')\n",
+                      r->keys_per_request, r->separator, r->separator_in_key);
     for (size_t i = 0; i < r->n_replaces; i++)
         buffer_printf(out, "  replace: '%s' by '%s'\n",
                       r->replaces[i].expression, r->replaces[i].with);
@@ -142,6 +145,9 @@ static void dump_worker(const struct pipeline *p, const struct worker *w,
     for (size_t i = 0; i < w->n_requires; i++)
         dump_text(out, "require", w->requires[i].text);
     dump_sets(w, out);
+    if (w->for_key.each)
+        buffer_printf(out, "  for_key: each '%s', key %s\n", w->for_key.each,
+                      w->for_key.key ? w->for_key.key : "by name");
     dump_kind(w, out);
 }
 

@@ -280,6 +280,85 @@ static void test_fixed_host(void **state)
     buffer_free(&host);
 }
 
+/* How many of the first keys go together, and the URL for them. */
+static void assert_together(const struct request *request, size_t n,
+                            const char *const *keys, size_t expected_n,
+                            const char *expected)
+{
+    struct slice slices[PIPELINE_REQUEST_KEYS_MAX];
+    struct buffer url = BUFFER_EMPTY;
+
+    for (size_t i = 0; i < n; i++)
+        slices[i] = slice_of(keys[i]);
+    assert_int_equal(request_url_of(request, slices, n, &url), expected_n);
+    if (expected_n)
+        assert_string_equal(buffer_text(&url), expected);
+    buffer_free(&url);
+}
+
+/* Several keys: each encoded and replaced, the separator as it is written. One
+ * that holds the separator, in whatever form, stands alone; one that is not
+ * valid ends the row. */
+static void test_several_keys(void **state)
+{
+    struct request request;
+    struct replace replaces[4];
+    const char *good[] = {"^A", "BRK.B", "C"};
+    const char *holds[] = {"A", "B,C", "D"};
+    const char *bad[] = {"A", "\x01", "D"};
+    (void)state;
+    with_replaces(&request, replaces, "^([A-Z]+)\\.([AB])$", "\\1-\\2", NULL);
+    request.url = "http://h/?q={keys}&x";
+    request.keys_per_request = 3;
+    request.separator = ",";
+    request.separator_in_key = "%2C";
+    assert_together(&request, 3, good, 3, "http://h/?q=%5EA,BRK-B,C&x");
+    assert_together(&request, 1, good + 1, 1, "http://h/?q=BRK-B&x");
+    assert_together(&request, 3, holds, 1, "http://h/?q=A&x");
+    assert_together(&request, 2, holds + 1, 1, "http://h/?q=B%2CC&x");
+    assert_together(&request, 3, bad, 1, "http://h/?q=A&x");
+    assert_together(&request, 2, bad + 1, 0, NULL);
+    request.separator = "-";
+    request.separator_in_key = "-";
+    assert_together(&request, 3, good, 1, "http://h/?q=%5EA&x");
+    assert_together(&request, 2, good + 1, 1, "http://h/?q=BRK-B&x");
+    free_replaces(&request);
+}
+
+/* As many as make no URL longer than it may be, and not one more. */
+static void test_several_long_keys(void **state)
+{
+    struct request request = {.url = "http://h/{keys}",
+                              .keys_per_request = 10,
+                              .separator = ",",
+                              .separator_in_key = "%2C"};
+    char text[KEY_BYTES_MAX + 1];
+    struct slice keys[10];
+    struct buffer url = BUFFER_EMPTY;
+    (void)state;
+    memset(text, 'k', sizeof text);
+    for (size_t i = 0; i < 10; i++)
+        keys[i] = (struct slice){text, KEY_BYTES_MAX};
+    assert_int_equal(request_url_of(&request, keys, 10, &url), 7);
+    keys[7].len = URL_BYTES_MAX - url.len - 1;
+    buffer_clear(&url);
+    assert_int_equal(request_url_of(&request, keys, 10, &url), 8);
+    assert_int_equal(url.len, URL_BYTES_MAX);
+    keys[7].len++;
+    buffer_clear(&url);
+    assert_int_equal(request_url_of(&request, keys, 10, &url), 7);
+    buffer_free(&url);
+}
+
+static void make_url_of_several(void *context)
+{
+    const struct slice keys[] = {slice_of("BRK.B"), slice_of("KO")};
+    struct buffer out = BUFFER_EMPTY;
+    size_t n = request_url_of(context, keys, 2, &out);
+    assert_int_equal(n, alloc_sweep_failed() ? 0 : 2);
+    buffer_free(&out);
+}
+
 static void make_url(void *context)
 {
     struct buffer out = BUFFER_EMPTY;
@@ -297,6 +376,11 @@ static void test_no_memory(void **state)
     (void)state;
     with_replaces(&request, replaces, "^([A-Z]+)\\.([AB])$", "\\1-\\2", NULL);
     assert_true(alloc_sweep(make_url, &request) > 1);
+    request.url = "http://h/{keys}";
+    request.keys_per_request = 2;
+    request.separator = ",";
+    request.separator_in_key = "%2C";
+    assert_true(alloc_sweep(make_url_of_several, &request) > 1);
     free_replaces(&request);
 }
 
@@ -317,6 +401,8 @@ int main(void)
         cmocka_unit_test(test_hosts),
         cmocka_unit_test(test_no_hosts),
         cmocka_unit_test(test_fixed_host),
+        cmocka_unit_test(test_several_keys),
+        cmocka_unit_test(test_several_long_keys),
         cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
