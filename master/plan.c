@@ -33,6 +33,14 @@ static struct slice trim(struct slice text)
     return text;
 }
 
+/* Of the first of those that read the queue. */
+static size_t batch_keys(const struct plan_filler *filler, int64_t keys)
+{
+    const struct plan_options *options = filler->options;
+    return plan_batch_keys(
+        options, pipeline_consumer(options->pipeline, filler->queue, 0), keys);
+}
+
 /* ---- values ---- */
 
 /* At most PIPELINE_INPUT_VALUES_MAX of them: looking at all is cheap. */
@@ -47,8 +55,7 @@ static bool came_before(const struct worker *worker, size_t n, struct slice key)
 static int plan_values(struct plan_filler *filler, const struct worker *worker,
                        struct error *err)
 {
-    filler->batch_keys =
-        plan_batch_keys(filler->options, (int64_t)worker->n_input_values);
+    filler->batch_keys = batch_keys(filler, (int64_t)worker->n_input_values);
     for (size_t i = 0; i < worker->n_input_values && !is_full(filler); i++) {
         struct slice key = trim(slice_of(worker->input_values[i]));
         if (!key_is_valid(key))
@@ -253,7 +260,7 @@ static int plan_file(struct plan_filler *filler, const struct worker *worker,
     }
     FILE *file = fopen(path.data, "re");
     if (file) {
-        filler->batch_keys = plan_batch_keys(filler->options, guess_keys(file));
+        filler->batch_keys = batch_keys(filler, guess_keys(file));
         if (!read_lines(filler, worker, path.data, file, err))
             plan_flush(filler, err);
         fclose(file);

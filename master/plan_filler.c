@@ -43,13 +43,14 @@ int plan_add_key(struct plan_filler *filler, struct slice key,
     return filler->n == filler->batch_keys ? plan_flush(filler, err) : 0;
 }
 
-size_t plan_batch_keys(const struct plan_options *options, int64_t keys)
+size_t plan_batch_keys(const struct plan_options *options,
+                       const struct worker *worker, int64_t keys)
 {
     if (options->batch_keys)
         return (size_t)options->batch_keys;
     if (options->key_limit && options->key_limit < keys)
         keys = options->key_limit;
     int64_t n_nodes = options->n_nodes ? options->n_nodes : NODES_UNKNOWN;
-    int64_t size = keys / (4 * n_nodes);
-    return size < 1 ? 1 : size > TASK_KEYS_MAX ? TASK_KEYS_MAX : (size_t)size;
+    return worker_batch_keys(worker, (size_t)(keys / (4 * n_nodes)),
+                             TASK_KEYS_MAX);
 }

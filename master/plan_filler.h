@@ -38,7 +38,8 @@ int plan_add_key(struct plan_filler *filler, struct slice key,
 /* Writes what is left. */
 int plan_flush(struct plan_filler *filler, struct error *err);
 
-/* How many keys a batch should have, of so many in all. */
-size_t plan_batch_keys(const struct plan_options *options, int64_t keys);
+/* How many keys a batch for `worker` should have, of so many in all. */
+size_t plan_batch_keys(const struct plan_options *options,
+                       const struct worker *worker, int64_t keys);
 
 #endif

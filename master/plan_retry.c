@@ -98,7 +98,7 @@ static struct plan_filler *filler_of(struct writing *writing,
     filler->batch_keys =
         worker_class_is_source(worker->class)
             ? 1
-            : plan_batch_keys(writing->options,
+            : plan_batch_keys(writing->options, worker,
                               writing->retry->failed[worker->index]);
     writing->fillers[worker->index] = filler;
     return filler;

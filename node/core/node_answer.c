@@ -4,6 +4,9 @@
  * A record or keys end it. A failure does, unless it may pass and there are
  * tries left: then the key waits, here or, if that takes longer than the batch
  * has, in a child for later. A refusal holds the whole host back.
+ *
+ * What became of a request for several keys became of each of them; but where
+ * that is a failure for good, it is tried which of them it was.
  */
 #include "core/node_internal.h"
 
@@ -39,48 +42,102 @@ static usec_t backoff(struct node_core *core, const struct request *request,
     return length / 2 + node_core_jitter(core, length);
 }
 
-static void on_failed(struct node_core *core, struct slot *slot,
-                      struct lane *lane, const struct fetched *fetched)
+/* Whether it may be one of several keys that a request failed for. */
+static bool may_be_for_one(enum reason reason)
 {
-    const struct request *request =
-        &node_crew(core, slot->batch)->worker->request;
-    bool refused = fetched->reason == REASON_REFUSED;
-    if (refused)
-        node_lane_refused(core, lane, fetched->retry_after);
-    if (!reason_may_pass(fetched->reason) ||
-        slot->attempts >= request->attempts) {
-        node_slot_fail(core, slot, fetched->reason, fetched->http_status,
-                       fetched->detail);
-        return;
-    }
-    usec_t due = core->now + backoff(core, request, slot->attempts);
-    if (refused && lane->hold_until > core->now)
-        due = lane->hold_until + node_core_jitter(core, request->backoff);
-    delay(core, slot, due);
+    return !reason_may_pass(reason) && reason != REASON_TLS &&
+           reason != REASON_PRIVATE && reason != REASON_ROBOTS;
 }
 
-static void on_redirect(struct node_core *core, struct slot *slot,
-                        const struct fetched *fetched)
+/* What failed is the request, and perhaps for one of its keys: half of them
+ * each go on without the others. */
+static void split(struct node_core *core, struct landed *landed)
 {
-    const struct request *request =
-        &node_crew(core, slot->batch)->worker->request;
-    if (slot->redirects >= request->redirects ||
-        fetched->url.len > URL_BYTES_MAX) {
-        node_slot_fail(core, slot, REASON_REDIRECT, fetched->http_status,
-                       slice_of(slot->redirects >= request->redirects
-                                    ? "too many redirects"
-                                    : "the redirect's address is too long"));
+    for (size_t i = 0; i < landed->n; i++) {
+        struct slot *slot = landed->slots[i];
+        slot->company = (uint16_t)((landed->n_asked + 1) / 2);
+        slot->attempts--;
+        slot->redirect = (struct slice){0};
+        slot->redirects = 0;
+        node_slot_ready(core, slot);
+    }
+}
+
+/* When those that are tried again are: at one time, so that they go together
+ * again. */
+static usec_t due_again(struct node_core *core, const struct landed *landed,
+                        bool refused)
+{
+    const struct lane *lane = landed->lane;
+    const struct request *request = &lane->crew->worker->request;
+    int attempts = 0;
+    for (size_t i = 0; i < landed->n; i++)
+        if (landed->slots[i]->attempts > attempts)
+            attempts = landed->slots[i]->attempts;
+    usec_t due = core->now + backoff(core, request, attempts);
+    if (refused && lane->hold_until > core->now)
+        due = lane->hold_until + node_core_jitter(core, request->backoff);
+    return due;
+}
+
+static void fail(struct node_core *core, struct slot *slot,
+                 const struct fetched *fetched)
+{
+    node_slot_fail(core, slot, fetched->reason, fetched->http_status,
+                   fetched->detail);
+}
+
+static void on_failed(struct node_core *core, struct landed *landed,
+                      const struct fetched *fetched)
+{
+    const struct request *request = &landed->lane->crew->worker->request;
+    bool may_pass = reason_may_pass(fetched->reason);
+    bool refused = fetched->reason == REASON_REFUSED;
+    if (refused)
+        node_lane_refused(core, landed->lane, fetched->retry_after);
+    if (!fetched->nth && landed->n_asked > 1 &&
+        may_be_for_one(fetched->reason)) {
+        split(core, landed);
         return;
     }
-    slot->redirects++;
-    char *url =
-        arena_copy(&slot->batch->arena, fetched->url.data, fetched->url.len);
-    if (!url) {
+    usec_t due = may_pass ? due_again(core, landed, refused) : 0;
+    for (size_t i = 0; i < landed->n; i++) {
+        struct slot *slot = landed->slots[i];
+        if (!may_pass || slot->attempts >= request->attempts)
+            fail(core, slot, fetched);
+        else
+            delay(core, slot, due);
+    }
+}
+
+static void follow(struct node_core *core, struct slot *slot, struct slice url)
+{
+    char *copy = arena_copy(&slot->batch->arena, url.data, url.len);
+    if (!copy) {
         core->no_memory = true;
         return;
     }
-    slot->redirect = (struct slice){url, fetched->url.len};
+    slot->redirects++;
+    slot->redirect = (struct slice){copy, url.len};
     node_slot_ready(core, slot);
+}
+
+/* All keys of a request have followed as many. */
+static void on_redirect(struct node_core *core, struct landed *landed,
+                        const struct fetched *fetched)
+{
+    const struct request *request = &landed->lane->crew->worker->request;
+    struct fetched failed = *fetched;
+    failed.reason = REASON_REDIRECT;
+    failed.detail = slice_of("the redirect's address is too long");
+    if (landed->slots[0]->redirects >= request->redirects)
+        failed.detail = slice_of("too many redirects");
+    else if (fetched->url.len <= URL_BYTES_MAX)
+        failed.reason = REASON_NONE;
+    if (failed.reason)
+        on_failed(core, landed, &failed);
+    for (size_t i = 0; i < landed->n && !failed.reason; i++)
+        follow(core, landed->slots[i], fetched->url);
 }
 
 /* Tries that went well */
@@ -135,30 +192,30 @@ static void on_keys(struct node_core *core, struct slot *slot,
 
 void node_answer(struct node_core *core, const struct fetched *fetched)
 {
-    struct slot *slot = node_slot_find(core, fetched->fetch);
-    if (!slot)
+    struct landed landed;
+    node_flight_land(core, fetched->fetch, fetched->nth, &landed);
+    if (!landed.n)
         return;
-    struct lane *lane = slot->lane;
     core->wall_offset = fetched->wall - core->now;
-    node_slot_land(core, slot);
     switch (fetched->outcome) {
     case FETCH_RECORD:
-        lane->refusals = 0;
-        on_record(core, slot, fetched);
+        CHECK(landed.n == 1);
+        landed.lane->refusals = 0;
+        on_record(core, landed.slots[0], fetched);
         break;
     case FETCH_KEYS:
-        lane->refusals = 0;
-        on_keys(core, slot, fetched);
+        landed.lane->refusals = 0;
+        on_keys(core, landed.slots[0], fetched);
         break;
     case FETCH_FAILED:
-        on_failed(core, slot, lane, fetched);
+        on_failed(core, &landed, fetched);
         break;
     case FETCH_REDIRECT:
-        on_redirect(core, slot, fetched);
+        on_redirect(core, &landed, fetched);
         break;
     case FETCH_AGAIN:
-        lane->crawl_delay = fetched->crawl_delay;
-        node_slot_back(core, slot);
+        landed.lane->crawl_delay = fetched->crawl_delay;
+        node_flight_back(core, &landed);
         break;
     }
 }

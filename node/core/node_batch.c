@@ -91,7 +91,7 @@ void node_batch_set_state(struct node_core *core, struct batch *batch,
 
 /* Memory */
 
-static bool make_slots(struct batch *batch, size_t n)
+static bool make_slots(struct batch *batch, size_t n, uint16_t company)
 {
     if (n > batch->slots_capacity) {
         struct slot *slots = realloc(batch->slots, n * sizeof *slots);
@@ -101,8 +101,8 @@ static bool make_slots(struct batch *batch, size_t n)
         batch->slots_capacity = n;
     }
     for (size_t i = 0; i < n; i++)
-        batch->slots[i] =
-            (struct slot){.batch = batch, .timer.kind = TIMER_SLOT};
+        batch->slots[i] = (struct slot){
+            .batch = batch, .company = company, .timer.kind = TIMER_SLOT};
     batch->n_slots = batch->n[SLOT_NEW] = n;
     return true;
 }
@@ -153,7 +153,9 @@ static struct batch *take_spare(struct node_core *core)
 struct batch *node_batch_new(struct node_core *core, int worker, size_t n_slots)
 {
     struct batch *batch = take_spare(core);
-    if (!batch || !make_slots(batch, n_slots)) {
+    int together = core->crews[worker].worker->request.keys_per_request;
+    uint16_t company = together ? (uint16_t)together : 1;
+    if (!batch || !make_slots(batch, n_slots, company)) {
         if (batch)
             node_batch_free(batch);
         core->no_memory = true;

@@ -234,20 +234,21 @@ static bool add_rows(struct node_core *core, struct batch *batch, int queue,
 
 /* Large enough to be worth a transaction, small enough that each node gets
  * several. */
-static size_t chunk_size(const struct batch *batch, size_t n_keys)
+static size_t chunk_size(const struct batch *batch, const struct worker *reader,
+                         size_t n_keys)
 {
     size_t nodes = batch->nodes > 0 ? (size_t)batch->nodes : 1;
-    size_t size = batch->batch_keys > 0 ? (size_t)batch->batch_keys
-                                        : n_keys / (4 * nodes);
-    if (size < 1)
-        size = 1;
-    return size < TASK_KEYS_MAX ? size : TASK_KEYS_MAX;
+    size_t size = (size_t)batch->batch_keys;
+    if (batch->batch_keys > 0)
+        return size < TASK_KEYS_MAX ? size : TASK_KEYS_MAX;
+    return worker_batch_keys(reader, n_keys / (4 * nodes), TASK_KEYS_MAX);
 }
 
 static bool add_keys(struct node_core *core, struct batch *batch, int queue,
                      const struct output *output, struct children *children)
 {
-    size_t size = chunk_size(batch, output->n_keys);
+    size_t size = chunk_size(batch, pipeline_consumer(core->pipeline, queue, 0),
+                             output->n_keys);
     /* Two pages of one batch may hold the same key. */
     bool shared =
         batch->n_slots > 1 || pipeline_queue_is_shared(core->pipeline, queue);

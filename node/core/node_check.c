@@ -13,7 +13,8 @@ static void check_slot(const struct node_core *core, const struct batch *batch,
     if (in_lane)
         CHECK(slot->lane->crew == crew);
     if (slot->state == SLOT_FLYING)
-        CHECK(core->flights[slot->flight].slot == slot);
+        CHECK(slot->flight < core->flights_capacity);
+    CHECK(slot->company > 0);
     if (slot->state == SLOT_DONE)
         CHECK(!!slot->record + !!slot->found + !!slot->failure == 1);
     CHECK(slot->state != SLOT_MOVED || batch->state == BATCH_CLOSING ||
@@ -87,18 +88,36 @@ static void check_crew(const struct node_core *core, const struct crew *crew)
     CHECK(in_flight == 0 || in_flight <= (size_t)crew->worker->instances);
 }
 
-static void check_flights(const struct node_core *core)
+static size_t check_flight(const struct node_core *core, uint32_t index)
+{
+    const struct flight *flight = &core->flights[index];
+    const struct slot *slot, *first = flight->slots;
+    size_t n = 0;
+    unsigned nth = 0;
+    DL_FOREACH (flight->slots, slot) {
+        CHECK(slot->state == SLOT_FLYING && slot->flight == index);
+        CHECK(slot->lane == first->lane && slot->nth > nth);
+        nth = slot->nth;
+        n++;
+    }
+    CHECK(n == 0 || nth <= flight->n_asked);
+    return n;
+}
+
+/* Returns how many keys are under way. */
+static size_t check_flights(const struct node_core *core)
 {
     uint32_t n = 0, n_free = 0;
+    size_t keys = 0;
     for (uint32_t i = 0; i < core->flights_capacity; i++) {
-        const struct slot *slot = core->flights[i].slot;
-        CHECK(!slot || (slot->state == SLOT_FLYING && slot->flight == i));
-        n += slot != NULL;
+        keys += check_flight(core, i);
+        n += core->flights[i].slots != NULL;
     }
     for (uint32_t i = core->free_flight; i; i = core->flights[i - 1].next_free)
         n_free++;
     CHECK(n == core->n_flights);
     CHECK(n + n_free == core->flights_capacity);
+    return keys;
 }
 
 static void check_lists(const struct node_core *core)
@@ -120,7 +139,7 @@ static void check_lists(const struct node_core *core)
         CHECK(batch->state == BATCH_RIPE);
     }
     CHECK(n == core->n_batches);
-    CHECK(flying == core->n_flights);
+    CHECK(flying == check_flights(core));
     CHECK(closing == core->n_closing && closing <= NODE_CLOSINGS_MAX);
     CHECK(!core->ripe || closing == NODE_CLOSINGS_MAX);
 }
@@ -129,7 +148,6 @@ void node_core_check(const struct node_core *core)
 {
     CHECK(!core->no_memory);
     check_lists(core);
-    check_flights(core);
     node_timer_check(&core->timers);
     for (size_t i = 0; i < core->n_crews; i++)
         check_crew(core, &core->crews[i]);

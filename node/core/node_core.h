@@ -31,6 +31,12 @@
  * its URL, a query under "query". `closer` is NAME/INCARNATION/NUMBER, the
  * numbers in hexadecimal.
  *
+ * Where a worker has keys_per_request, keys that wait in a lane fly together,
+ * as many as are there: one START, one of the instances, one of the budget. Its
+ * end is told of all its keys at once, or of one after another. A failure that
+ * will not pass of a request for several is none of theirs: they are asked for
+ * again, in halves, which is no further try.
+ *
  * Budgets: a worker's rate is kept by a bucket of one request for each host;
  * at more than 200 a second, of what 5 ms bring. Every START counts. A host's
  * Crawl-delay, where the shell tells one, is kept with the part of it that the
@@ -72,6 +78,8 @@ enum fetch_outcome {
 /* Everything it points at is only valid during the call. */
 struct fetched {
     uint64_t fetch; /* of the START effect; a cancelled one is ignored */
+    unsigned nth;   /* of a START for several keys: RECORD or FAILED of this
+                       one, from 1; 0: of all that were not told of yet */
     enum fetch_outcome outcome;
     usec_t wall; /* wall clock, for extracted_time */
     const struct slice *fields;
@@ -125,9 +133,12 @@ struct node_effect {
         struct {
             uint64_t fetch;
             const struct worker *worker;
-            struct slice key;   /* sql sources: "N:KEY", N keys so far, the
-                                   page after KEY ("0:" is the first) */
-            struct slice url;   /* what to ask; empty for sql */
+            struct slice key; /* sql sources: "N:KEY", N keys so far, the
+                                 page after KEY ("0:" is the first) */
+            const struct slice *keys; /* keys_per_request: all of them, `key`
+                                         the first; valid as the effect */
+            size_t n_keys;            /* elsewhere 1 */
+            struct slice url;         /* what to ask; empty for sql */
             size_t keys_max;    /* sources: how many keys are wanted; 0: all */
             usec_t crawl_delay; /* what the core knows of the host's */
         } start;
@@ -190,6 +201,12 @@ void node_core_closing_done(struct node_core *core, uint64_t closing);
 
 /* Checks every invariant (for tests and the simulation): CHECKs, returns. */
 void node_core_check(const struct node_core *core);
+
+/* The keys of a START that wait for its end, and which of it they are (`nth`),
+ * into arrays of PIPELINE_REQUEST_KEYS_MAX; returns how many. The keys are
+ * valid until the next event. */
+size_t node_core_asked(const struct node_core *core, uint64_t fetch,
+                       struct slice *ret_keys, unsigned *ret_nth);
 
 /* The numbers of the batches that have a transfer in flight or behind them, at
  * most `max`; returns how many. */

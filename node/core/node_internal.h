@@ -4,7 +4,8 @@
  *   node_core.c    events in, deadline, making and ending a core
  *   node_session.c handshake, heartbeats, silence, draining, the end
  *   node_batch.c   the life of a batch, and its place in the lists
- *   node_slot.c    the life of a key: its states, its start, its move
+ *   node_slot.c    the life of a key: its states, its lane, its move
+ *   node_flight.c  requests: which keys go together, and when one is over
  *   node_answer.c  what the end of a transfer means: record, retry, failure
  *   node_copy.c    deep copies of results
  *   node_lane.c    who may ask a host when: shares, buckets, hold-backs
@@ -85,9 +86,12 @@ enum slot_state {
 struct slot {
     struct batch *batch;
     enum slot_state state;
-    uint32_t flight;          /* FLYING: index in core->flights */
+    uint32_t flight;          /* FLYING: index in core->flights, ... */
+    uint16_t nth;             /* ... and which of its keys, from 1 */
+    uint16_t company;         /* how many keys its next request may have */
     struct lane *lane;        /* READY, FLYING */
-    struct slot *prev, *next; /* READY: in the lane's queue */
+    struct slot *prev, *next; /* READY: in the lane's queue; FLYING: in the
+                                 flight */
     struct node_timer timer;  /* DELAYED; its `due` holds for LATER too */
     struct slice key;
     struct slice redirect; /* where to ask in place of the key's URL */
@@ -99,10 +103,23 @@ struct slot {
     struct closing_failure *failure;
 };
 
+/* A request. It is over when the last of its keys has left it. */
 struct flight {
-    struct slot *slot; /* NULL: free */
+    struct slot *slots; /* those that wait for its end; NULL: free */
+    size_t n_asked;     /* so many keys it asks for */
+    bool again;         /* one of them was tried before */
     uint32_t generation;
     uint32_t next_free; /* index + 1; 0: the last */
+};
+
+/* Keys that have left a flight together: they are in no place until their
+ * states change. */
+struct landed {
+    struct slot *slots[PIPELINE_REQUEST_KEYS_MAX];
+    size_t n;
+    struct lane *lane;
+    size_t n_asked; /* of the flight */
+    bool again;
 };
 
 /*
@@ -328,12 +345,6 @@ void node_batch_free(struct batch *batch);
 /* node_slot.c */
 void node_slot_set_state(struct slot *slot, enum slot_state state);
 void node_slot_ready(struct node_core *core, struct slot *slot);
-void node_slot_back(struct node_core *core, struct slot *slot);
-bool node_slot_start(struct node_core *core, struct slot *slot);
-/* The slot of a transfer; NULL: it is not under way any more. */
-struct slot *node_slot_find(const struct node_core *core, uint64_t fetch);
-/* Its transfer has ended; it is in no place until its state changes. */
-void node_slot_land(struct node_core *core, struct slot *slot);
 /* DONE, with a result that is set already. */
 void node_slot_end(struct node_core *core, struct slot *slot);
 /* How many keys a source's page may give; 0: all. */
@@ -352,6 +363,19 @@ bool node_slot_waits(const struct slot *slot);
 int node_slot_tries(const struct slot *slot);
 /* Of a page "N:KEY" of a query: N. */
 int64_t node_slot_page(struct slice key);
+
+/* node_flight.c */
+/* A request for the first keys in the lane. False: nothing was started, and the
+ * first one has failed. */
+bool node_flight_start(struct node_core *core, struct lane *lane);
+/* The slot leaves its flight; `cancel`: where that ends it, says so. */
+void node_flight_leave(struct node_core *core, struct slot *slot, bool cancel);
+/* The keys of a request that an answer is about, `nth` of it alone or (0) all,
+ * leave it; none: they are not under way any more. */
+void node_flight_land(struct node_core *core, uint64_t fetch, unsigned nth,
+                      struct landed *ret);
+/* It did not begin: that was no try, and no request. */
+void node_flight_back(struct node_core *core, struct landed *landed);
 
 /* node_answer.c */
 void node_answer(struct node_core *core, const struct fetched *fetched);

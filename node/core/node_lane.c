@@ -354,20 +354,18 @@ static void spend(struct node_core *core, struct lane *lane)
     lane->crew->in_flight++;
 }
 
-/* One key of the first lane in the ring. */
+/* One request of the first lane in the ring. */
 static void serve(struct node_core *core, struct crew *crew)
 {
     struct lane *lane = crew->ring;
     if (!may_start(core, lane))
         return;
-    struct slot *slot = lane->slots;
-    node_lane_remove(core, lane, slot);
+    bool started = node_flight_start(core, lane);
     if (lane->state == LANE_READY) { /* there are more: to the end */
         DL_DELETE2(crew->ring, lane, ring_prev, ring_next);
         DL_APPEND2(crew->ring, lane, ring_prev, ring_next);
     }
-    slot->lane = lane;
-    if (node_slot_start(core, slot))
+    if (started)
         spend(core, lane);
 }
 

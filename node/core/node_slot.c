@@ -2,7 +2,7 @@
  * node_slot.c: the life of a key, from its lane to its end.
  *
  * A slot is in exactly one place: its lane's queue (READY), the heap of timers
- * (DELAYED), the table of flights (FLYING), or none. The batch counts its
+ * (DELAYED), a flight (FLYING), or none. The batch counts its
  * slots by state; node_slot_set_state() is the only one that changes either.
  *
  * A try is the chain of transfers from the key's URL through its redirects;
@@ -57,62 +57,6 @@ int64_t node_slot_page(struct slice key)
     return n;
 }
 
-/* Flights */
-
-static bool take_off(struct node_core *core, struct slot *slot)
-{
-    if (!core->free_flight) {
-        uint32_t capacity =
-            core->flights_capacity ? 2 * core->flights_capacity : 64;
-        struct flight *flights =
-            realloc(core->flights, capacity * sizeof *flights);
-        if (!flights) {
-            core->no_memory = true;
-            return false;
-        }
-        for (uint32_t i = capacity; i > core->flights_capacity; i--) {
-            flights[i - 1] = (struct flight){.next_free = core->free_flight};
-            core->free_flight = i;
-        }
-        core->flights = flights;
-        core->flights_capacity = capacity;
-    }
-    slot->flight = core->free_flight - 1;
-    struct flight *flight = &core->flights[slot->flight];
-    core->free_flight = flight->next_free;
-    flight->slot = slot;
-    flight->generation++;
-    core->n_flights++;
-    return true;
-}
-
-void node_slot_land(struct node_core *core, struct slot *slot)
-{
-    struct flight *flight = &core->flights[slot->flight];
-    CHECK(flight->slot == slot);
-    flight->slot = NULL;
-    flight->next_free = core->free_flight;
-    core->free_flight = slot->flight + 1;
-    core->n_flights--;
-    node_lane_landed(core, slot->lane);
-    slot->lane = NULL;
-}
-
-static uint64_t fetch_id(const struct node_core *core, const struct slot *slot)
-{
-    uint64_t generation = core->flights[slot->flight].generation;
-    return generation << 32 | slot->flight;
-}
-
-struct slot *node_slot_find(const struct node_core *core, uint64_t fetch)
-{
-    uint32_t index = (uint32_t)fetch;
-    if (index >= core->flights_capacity ||
-        core->flights[index].generation != fetch >> 32)
-        return NULL;
-    return core->flights[index].slot;
-}
-
 void node_slot_leave(struct node_core *core, struct slot *slot, bool cancel)
 {
     if (slot->state == SLOT_DELAYED) {
@@ -122,10 +66,7 @@ void node_slot_leave(struct node_core *core, struct slot *slot, bool cancel)
     } else if (slot->state == SLOT_READY) {
         node_lane_remove(core, slot->lane, slot);
     } else if (slot->state == SLOT_FLYING) {
-        if (cancel)
-            node_effect_add(core, NODE_EFFECT_CANCEL)->cancel =
-                fetch_id(core, slot);
-        node_slot_land(core, slot);
+        node_flight_leave(core, slot, cancel);
     }
 }
 
@@ -228,26 +169,6 @@ void node_slot_ready(struct node_core *core, struct slot *slot)
     node_lane_add(lane, slot);
 }
 
-/* The URL to ask, in the memory of effects; NULL data: it can't be made. */
-static struct slice make_url(struct node_core *core, const struct slot *slot,
-                             const struct worker *worker)
-{
-    struct slice url = slot->redirect.data ? slot->redirect : slot->key;
-    if (worker->class == CLASS_SQL)
-        return slice_of("");
-    if (!slot->redirect.data && worker_class_is_fetcher(worker->class)) {
-        buffer_clear(&core->url);
-        if (!request_url(&worker->request, slot->key, &core->url)) {
-            core->no_memory |= core->url.failed;
-            return (struct slice){0};
-        }
-        url = buffer_slice(&core->url);
-    }
-    char *copy = arena_copy(&core->scratch, url.data, url.len);
-    core->no_memory |= copy == NULL;
-    return (struct slice){copy, url.len};
-}
-
 size_t node_slot_keys_wanted(const struct node_core *core,
                              const struct worker *worker, struct slice key)
 {
@@ -255,40 +176,6 @@ size_t node_slot_keys_wanted(const struct node_core *core,
         return 0;
     int64_t n = worker->class == CLASS_SQL ? node_slot_page(key) : 0;
     return n < core->key_limit ? (size_t)(core->key_limit - n) : 1;
-}
-
-/* The slot has left its lane's queue. False where nothing was started. */
-bool node_slot_start(struct node_core *core, struct slot *slot)
-{
-    const struct worker *worker = node_crew(core, slot->batch)->worker;
-    struct slice url = make_url(core, slot, worker);
-    if (!url.data || !take_off(core, slot)) {
-        slot->lane = NULL;
-        if (!core->no_memory)
-            node_slot_fail(core, slot, REASON_BAD_KEY, 0, slot->key);
-        return false;
-    }
-    node_slot_set_state(slot, SLOT_FLYING);
-    if (!slot->redirect.data && slot->attempts++ > 0)
-        core->retries++;
-    core->fetches++;
-    struct node_effect *effect = node_effect_add(core, NODE_EFFECT_START);
-    effect->start.fetch = fetch_id(core, slot);
-    effect->start.worker = worker;
-    effect->start.key = slot->key;
-    effect->start.url = url;
-    effect->start.keys_max = node_slot_keys_wanted(core, worker, slot->key);
-    effect->start.crawl_delay = slot->lane->crawl_delay;
-    return true;
-}
-
-/* Its transfer did not begin: that was no try. */
-void node_slot_back(struct node_core *core, struct slot *slot)
-{
-    if (!slot->redirect.data && --slot->attempts > 0)
-        core->retries--;
-    core->fetches--;
-    node_slot_ready(core, slot);
 }
 
 /* Moving */
@@ -349,7 +236,8 @@ static void take_place(struct node_core *core, struct slot *from,
         node_timer_move(&core->timers, &from->timer, &to->timer);
     } else if (from->state == SLOT_FLYING) {
         to->flight = from->flight;
-        core->flights[to->flight].slot = to;
+        to->nth = from->nth;
+        DL_REPLACE_ELEM(core->flights[to->flight].slots, from, to);
         to->lane = lane;
     }
     from->lane = NULL;
@@ -364,6 +252,7 @@ void node_slot_move(struct node_core *core, struct slot *from, struct slot *to)
     }
     to->redirects = from->redirects;
     to->attempts = from->attempts;
+    to->company = from->company;
     take_place(core, from, to);
     node_slot_set_state(to, from->state);
     node_slot_set_state(from, SLOT_MOVED);

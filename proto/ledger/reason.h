@@ -23,6 +23,8 @@
     X(REASON_STATUS, "http_status", false,                                     \
       "an HTTP status that will not pass")                                     \
     X(REASON_NOT_FOUND, "not_found", false, "HTTP status 404 or 410")          \
+    X(REASON_NOT_IN_ANSWER, "not_in_answer", false,                            \
+      "the answer to several keys has no part for this one")                   \
     X(REASON_REDIRECT, "bad_redirect", false,                                  \
       "too many redirects, or to a place that is not allowed")                 \
     X(REASON_PRIVATE, "private_address", false,                                \

@@ -24,11 +24,11 @@
 static const char text[] =
     "version: 1\n"
     "name: fuzz\n"
-    "queues: [{name: a}, {name: b}, {name: c}, {name: d}]\n"
+    "queues: [{name: a}, {name: b}, {name: c}, {name: d}, {name: e}]\n"
     "workers:\n"
     "- {name: list, class: html_table, input_values: ['http://l/t'],\n"
     "   output_queues: [a], options: {table: t, column: A}}\n"
-    "- {name: query, class: sql, output_queues: [a],\n"
+    "- {name: query, class: sql, output_queues: [a, e],\n"
     "   options: {query: SELECT 1}}\n"
     "- {name: first, class: http_json, input_queue: a, output_queues: [b],\n"
     "   instances: 7, options: {url: 'http://h/{key}', rate: 20/s,\n"
@@ -41,7 +41,11 @@ static const char text[] =
     "- {name: store, class: store, input_queue: c,\n"
     "   options: {table: p, columns: {symbol: key, price: price}}}\n"
     "- {name: other, class: store, input_queue: d,\n"
-    "   options: {table: q, columns: {price: price, at: fetched_at}}}\n";
+    "   options: {table: q, columns: {price: price, at: fetched_at}}}\n"
+    "- {name: several, class: http_json, input_queue: e, output_queues: [d],\n"
+    "   instances: 5, options: {url: 'http://h/{keys}', keys_per_request: 9,\n"
+    "   key_separator: z, for_key: {each: /r, key: /k},\n"
+    "   fields: {price: /p}}}\n";
 
 static struct pipeline *pipeline;
 
@@ -49,6 +53,7 @@ struct flight {
     uint64_t id;
     const struct worker *worker;
     size_t keys_max;
+    size_t n_keys;
 };
 
 struct asked {
@@ -105,7 +110,12 @@ static void on_start(const struct node_effect *effect)
     CHECK(worker >= pipeline->workers &&
           worker < pipeline->workers + pipeline->n_workers);
     CHECK(worker->class != CLASS_STORE);
-    CHECK(effect->start.key.len > 0);
+    CHECK(slice_equal(effect->start.key, effect->start.keys[0]));
+    size_t most = (size_t)worker->request.keys_per_request;
+    CHECK(effect->start.n_keys >= 1 &&
+          effect->start.n_keys <= (most ? most : 1));
+    for (size_t i = 0; i < effect->start.n_keys; i++)
+        CHECK(effect->start.keys[i].len > 0);
     if (worker->class == CLASS_SQL)
         CHECK(effect->start.url.len == 0);
     else
@@ -116,7 +126,8 @@ static void on_start(const struct node_effect *effect)
         CHECK(f.flights[i].id != effect->start.fetch);
     CHECK(f.n_flights < FLIGHTS_MAX);
     f.flights[f.n_flights++] =
-        (struct flight){effect->start.fetch, worker, effect->start.keys_max};
+        (struct flight){effect->start.fetch, worker, effect->start.keys_max,
+                        effect->start.n_keys};
 }
 
 static void on_cancel(uint64_t id)
@@ -289,7 +300,7 @@ static void task(void)
         byte < 224 ? ++f.batches : 1 + take_byte(&f.bytes); /* once more */
     message.task =
         (struct task){.batch = batch,
-                      .worker = (int)(byte % 7),
+                      .worker = (int)(byte % 8),
                       .attempt = byte & 128 ? 0 : 1,
                       .action = (enum task_action)(
                           byte % 16 < 14 ? TASK_WORK : TASK_SPLIT + byte % 2),
@@ -383,16 +394,39 @@ static void found_record(struct fetched *fetched, const struct flight *flight)
     fetched->fields = fields;
 }
 
+/* Of several keys: one, of which there is a record or a failure; or all (0), of
+ * which there is no record. */
+static unsigned which_key(const struct flight *flight, unsigned *outcome)
+{
+    unsigned nth = take_byte(&f.bytes) % (unsigned)(flight->n_keys + 2);
+    if (nth == 0 && *outcome < 4)
+        *outcome = 5;
+    else if (nth && *outcome == 4)
+        *outcome = 0;
+    return nth;
+}
+
+static bool is_last_key(const struct flight *flight, unsigned nth)
+{
+    struct slice keys[PIPELINE_REQUEST_KEYS_MAX];
+    unsigned left[PIPELINE_REQUEST_KEYS_MAX];
+    size_t n = node_core_asked(f.core, flight->id, keys, left);
+    return n == 1 && left[0] == nth;
+}
+
 static void transfer_ends(void)
 {
-    struct flight flight = {take_byte(&f.bytes), &pipeline->workers[3], 0};
+    struct flight flight = {take_byte(&f.bytes), &pipeline->workers[3], 0, 1};
     struct fetched fetched = {.wall = f.now + take_time(&f.bytes),
                               .retry_after = -1};
     unsigned outcome = take_below(&f.bytes, 8);
     if (f.n_flights && outcome != 7) {
         size_t i = take_byte(&f.bytes) % f.n_flights;
         flight = f.flights[i];
-        f.flights[i] = f.flights[--f.n_flights];
+        if (flight.n_keys > 1)
+            fetched.nth = which_key(&flight, &outcome);
+        if (!fetched.nth || is_last_key(&flight, fetched.nth))
+            f.flights[i] = f.flights[--f.n_flights];
     } /* else one that was cancelled, or never was */
     fetched.fetch = flight.id;
     if (outcome < 4) {

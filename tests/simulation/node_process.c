@@ -128,7 +128,9 @@ static void start(struct world *world, struct sim_node *node,
     struct transfer *other = NULL;
     transfer->fetch = effect->start.fetch;
     transfer->worker = effect->start.worker->index;
-    transfer->key = world_name(world, effect->start.key);
+    transfer->n_keys = effect->start.n_keys;
+    for (size_t i = 0; i < transfer->n_keys; i++)
+        transfer->keys[i] = world_name(world, effect->start.keys[i]);
     transfer->started = world->now;
     transfer->keys_max = effect->start.keys_max;
     transfer->crawl_delay = effect->start.crawl_delay;
@@ -144,8 +146,9 @@ static void start(struct world *world, struct sim_node *node,
         rule_broken(world, "%s: two transfers are number %" PRIu64, node->name,
                     transfer->fetch);
     HASH_ADD(hh, node->transfers, fetch, sizeof(transfer->fetch), transfer);
-    world_log(world, node->name, "starts %" PRIu64 " key %s at %s",
-              transfer->fetch, transfer->key, transfer->host);
+    world_log(world, node->name, "starts %" PRIu64 " key %s and %zu at %s",
+              transfer->fetch, transfer->keys[0], transfer->n_keys - 1,
+              transfer->host);
     rules_start(world, node, transfer);
     web_ask(world, node, transfer);
 }
@@ -158,7 +161,7 @@ bool node_transfer_end(struct world *world, struct sim_node *node,
     if (!transfer)
         return false;
     world_log(world, node->name, "ends %" PRIu64 " key %s", fetch,
-              transfer->key);
+              transfer->keys[0]);
     if (retry_after > 0)
         rules_hold(world, node->index, transfer->worker, transfer->host,
                    retry_after);

@@ -27,7 +27,8 @@ enum death { DEATH_KILL, DEATH_CRASH, DEATH_EXIT };
 struct transfer {
     uint64_t fetch;
     int worker;
-    const char *key; /* a world_name() */
+    const char *keys[PIPELINE_REQUEST_KEYS_MAX]; /* world_name()s */
+    size_t n_keys;
     char host[SIM_HOST_BYTES];
     usec_t started;
     bool moved;         /* it is the second one, after a redirect */

@@ -89,6 +89,15 @@ static void draw_manners(struct rng *rng, struct scenario *s)
     s->crawl_delay = robots && s->rate > 0 ? most : 0;
 }
 
+/* Requests for several keys, which are asked of one host. */
+static void draw_together(struct rng *rng, struct scenario *s)
+{
+    bool together = random_permille(rng, 350);
+    int most = random_permille(rng, 500) ? 20 : 4;
+    int keys = (int)random_range(rng, 1, most);
+    s->together = together && !s->many_hosts ? keys : 0;
+}
+
 static void draw_times(struct rng *rng, struct scenario *s)
 {
     s->timeout = random_range(rng, 1, 20) * USEC_PER_SEC;
@@ -225,6 +234,9 @@ static void simplify(struct scenario *s, enum frill frill)
     case FRILL_CRAWL_DELAY:
         s->crawl_delay = 0;
         break;
+    case FRILL_TOGETHER:
+        s->together = 0;
+        break;
     case FRILL_COUNT:
         break;
     }
@@ -267,6 +279,8 @@ void scenario_make(uint64_t seed, const struct narrowing *narrowing,
     bound_crashes(ret);
     rng = random_stream(seed, 5);
     draw_manners(&rng, ret);
+    rng = random_stream(seed, 6);
+    draw_together(&rng, ret);
     narrow(ret, narrowing);
 }
 
@@ -289,6 +303,8 @@ void scenario_print(const struct scenario *s, FILE *out)
         fprintf(out, "  %s rate, crawl delays up to %g s\n",
                 s->adaptive ? "adaptive" : "fixed",
                 (double)s->crawl_delay / 1e6);
+    if (s->together)
+        fprintf(out, "  %d keys per request\n", s->together);
     fprintf(out,
             "  timeout %g s, batch time %g s, close after %g s, speculate "
             "after %g s\n  noise:",
@@ -335,8 +351,14 @@ static void put_fetcher(const struct scenario *s, struct buffer *out,
                   "  - name: %s\n    class: http_json\n    input_queue: %s\n"
                   "    output_queues: [%s]\n    instances: %d\n    options:\n",
                   name, from, to, s->instances);
-    buffer_printf(out, "      url: 'http://%s/%s/{key}'\n",
-                  s->many_hosts ? "{key}.example" : "quotes.example", name);
+    buffer_printf(out, "      url: 'http://%s/%s/{%s}'\n",
+                  s->many_hosts ? "{key}.example" : "quotes.example", name,
+                  s->together ? "keys" : "key");
+    if (s->together)
+        buffer_printf(out,
+                      "      keys_per_request: %d\n"
+                      "      for_key: {each: /parts, key: /of}\n",
+                      s->together);
     buffer_printf(out, "      fields: {price: /p%s}\n",
                   new_keys ? ", key: {at: /k, type: text}" : "");
     buffer_printf(out,

@@ -92,6 +92,7 @@ struct scenario {
     int key_limit;
     bool new_keys; /* fetchers give the key for the next one */
     bool many_hosts;
+    int together;  /* keys_per_request; 0: one key a request */
     bool refusals; /* most bad answers are refusals */
     usec_t timeout;
     usec_t backoff;
@@ -120,6 +121,7 @@ enum frill {
     FRILL_SHORT_TIME, /* batch times below 60 s */
     FRILL_ADAPTIVE,
     FRILL_CRAWL_DELAY,
+    FRILL_TOGETHER, /* several keys in one request */
     FRILL_COUNT
 };
 

@@ -1,25 +1,17 @@
 /*
- * web_actor.c: see web_actor.h.
+ * web_actor.c: see web_actor.h. What is to become of each key, web_plan.c says.
  *
- * A key that is bad "for a while" is bad fewer times than a fetcher tries, so
- * it must be stored in the end; each of its bad answers is counted over the
- * whole cluster, so that lost work can only make it good earlier.
+ * Each answer to a key is counted over the whole cluster, so that lost work can
+ * only make one good earlier that is bad for a while.
  */
 #include "web_actor.h"
 
 #include <stdlib.h>
 
+#include "web_plan.h"
 #include "world.h"
 
 #define ROBOTS_LATENCY (100 * USEC_PER_MSEC) /* of a robots.txt, at most */
-
-enum plan_kind { PLAN_GOOD, PLAN_BAD, PLAN_BAD_FIRST, PLAN_MOVED };
-
-struct plan {
-    enum plan_kind kind;
-    enum reason reason;
-    int times; /* PLAN_BAD_FIRST: bad answers before the first good one */
-};
 
 struct answer {
     enum fetch_outcome outcome;
@@ -29,127 +21,12 @@ struct answer {
     usec_t crawl_delay;
     struct web_page page;
     const struct worker *worker;
-    const char *key;
+    const char *keys[PIPELINE_REQUEST_KEYS_MAX];
+    size_t n_keys;
+    bool in_parts; /* each key has its own end, of these: */
+    enum reason reasons[PIPELINE_REQUEST_KEYS_MAX];
     usec_t started, due;
 };
-
-static const enum reason lasting[] = {
-    REASON_NOT_FOUND, REASON_STATUS, REASON_FIELD_MISSING, REASON_FIELD_TYPE,
-    REASON_TOO_LARGE, REASON_TLS,    REASON_REDIRECT,      REASON_CONNECT,
-    REASON_TIMEOUT,   REASON_CUT,    REASON_STATUS_RETRY,  REASON_NOT_JSON,
-    REASON_REFUSED};
-static const enum reason passing[] = {
-    REASON_CONNECT,  REASON_CUT,      REASON_STATUS_RETRY, REASON_TIMEOUT,
-    REASON_NOT_JSON, REASON_INTERNAL, REASON_DNS,          REASON_CONNECT,
-    REASON_CUT,      REASON_REFUSED};
-#define COUNT(array) (int)(sizeof(array) / sizeof((array)[0]))
-
-static struct rng key_stream(const struct world *world, uint64_t what,
-                             int64_t queue, const char *key)
-{
-    uint64_t seed = world->scenario->seed * 1000003 + what;
-    return (struct rng){random_hash_text(seed + (uint64_t)(queue + 100), key)};
-}
-
-static const struct worker *queue_worker(const struct world *world,
-                                         int64_t queue)
-{
-    const struct pipeline *pipeline = world->pipeline;
-    return queue < 0 ? &pipeline->workers[-1 - queue]
-                     : &pipeline->workers[pipeline->queues[queue].consumers[0]];
-}
-
-static struct plan plan_source(const struct world *world,
-                               const struct worker *worker, struct rng *rng)
-{
-    struct plan plan = {.kind = PLAN_GOOD};
-    if (!random_permille(rng, world->scenario->noise[NOISE_SOURCE]))
-        return plan;
-    plan.kind = random_permille(rng, 300) ? PLAN_BAD : PLAN_BAD_FIRST;
-    plan.reason = plan.kind == PLAN_BAD ? REASON_NO_TABLE : REASON_CONNECT;
-    plan.times = 1;
-    if (worker->class == CLASS_SQL) {
-        plan.kind = PLAN_BAD;
-        plan.reason = REASON_QUERY;
-    }
-    return plan;
-}
-
-static struct plan plan_of(const struct world *world, int64_t queue,
-                           const char *key)
-{
-    const struct scenario *s = world->scenario;
-    const struct worker *worker = queue_worker(world, queue);
-    struct rng rng = key_stream(world, 1, queue, key);
-    if (queue < 0)
-        return plan_source(world, worker, &rng);
-    struct plan plan = {.kind = PLAN_GOOD};
-    bool bad = random_permille(&rng, s->noise[NOISE_WEB_PERMANENT]);
-    bool first = random_permille(&rng, s->noise[NOISE_WEB_TRANSIENT]);
-    bool moved = random_permille(&rng, s->noise[NOISE_WEB_REDIRECT]);
-    int last = random_permille(&rng, 150) ? 1 : 2; /* few refusals: slow */
-    if (bad) {
-        plan.kind = PLAN_BAD;
-        plan.reason = lasting[random_range(&rng, 0, COUNT(lasting) - last)];
-    } else if (first && worker->request.attempts > 1) {
-        plan.kind = PLAN_BAD_FIRST;
-        plan.reason = passing[random_range(&rng, 0, COUNT(passing) - last)];
-        if (s->refusals)
-            plan.reason = REASON_REFUSED;
-        plan.times = (int)random_range(&rng, 1, worker->request.attempts - 1);
-    } else if (moved) {
-        plan.kind = PLAN_MOVED;
-    }
-    return plan;
-}
-
-/* Keys are k0, k1, ...: whether this one is among the `n` chosen ones. */
-static bool is_chosen(const struct world *world, uint64_t what, int n,
-                      const char *key)
-{
-    struct rng rng = random_stream(world->scenario->seed, what);
-    int number = atoi(key + strspn(key, "kx"));
-    for (int i = 0; i < n; i++)
-        if (random_range(&rng, 0, world->scenario->keys - 1) == number)
-            return true;
-    return false;
-}
-
-bool web_data_refused(const struct world *world, const char *key)
-{
-    return is_chosen(world, 11, world->scenario->noise[NOISE_DATA], key);
-}
-
-bool web_is_poison(const struct world *world, int64_t queue, const char *key)
-{
-    return queue == 0 &&
-           is_chosen(world, 12, world->scenario->noise[NOISE_POISON], key);
-}
-
-static bool is_stored(const struct world *world, const struct worker *worker)
-{
-    for (size_t i = 0; i < worker->n_output_queues; i++) {
-        int queue = worker->output_queues[i];
-        const struct worker *next =
-            pipeline_consumer(world->pipeline, queue, 0);
-        if (next->class == CLASS_STORE)
-            return true;
-    }
-    return false;
-}
-
-enum reason web_expect(struct world *world, int64_t queue, const char *key)
-{
-    if (web_is_poison(world, queue, key))
-        return REASON_KILLED_NODE;
-    struct plan plan = plan_of(world, queue, key);
-    if (plan.kind == PLAN_BAD)
-        return plan.reason;
-    if (queue >= 0 && is_stored(world, queue_worker(world, queue)) &&
-        web_data_refused(world, key))
-        return REASON_DATABASE;
-    return REASON_NONE;
-}
 
 const char *web_next_key(struct world *world, const struct worker *worker,
                          const char *key)
@@ -225,40 +102,33 @@ static void oversleep(const struct world *world, const struct sim_node *node,
     bool timed_out =
         world->now - answer->started >= answer->worker->request.timeout;
     answer->outcome = FETCH_FAILED;
+    answer->in_parts = false;
     answer->reason = timed_out ? REASON_TIMEOUT : REASON_CUT;
     answer->status = 0;
     answer->retry_after = -1;
 }
 
-static void give_answer(struct world *world, struct event *event)
+/* The end of a record's key. */
+static void feed_record(struct world *world, struct sim_node *node,
+                        const struct answer *answer, const char *key,
+                        struct fetched fetched)
 {
-    struct sim_node *node = &world->nodes[event->index];
-    struct answer *answer = event->data;
-    uint64_t fetch = (uint64_t)event->a;
-    oversleep(world, node, answer);
-    /* A cancelled transfer's answer may be on its way already: now and then
-     * the core is given it all the same. */
-    bool late = !node_transfer_end(world, node, fetch, answer->retry_after);
-    if (late && event->number % 8)
-        return;
-    struct fetched fetched = {.fetch = fetch,
-                              .outcome = answer->outcome,
-                              .wall = rules_wall(world),
-                              .reason = answer->reason,
-                              .http_status = answer->status,
-                              .retry_after = answer->retry_after,
-                              .crawl_delay = answer->crawl_delay,
-                              .more = answer->page.more,
-                              .url = slice_of("http://moved.example/x")};
     char price[32];
     struct slice fields[2];
-    web_price(answer->key, price);
+    web_price(key, price);
     fields[0] = fields[1] = slice_of(price);
     int key_field = worker_field(answer->worker, "key");
     if (key_field >= 0)
-        fields[key_field] =
-            slice_of(web_next_key(world, answer->worker, answer->key));
+        fields[key_field] = slice_of(web_next_key(world, answer->worker, key));
     fetched.fields = fields;
+    node_feed(
+        world, node,
+        &(struct node_event){.type = NODE_EVENT_FETCHED, .fetched = fetched});
+}
+
+static void feed_keys(struct world *world, struct sim_node *node,
+                      const struct answer *answer, struct fetched fetched)
+{
     size_t n = (size_t)(answer->page.to - answer->page.from);
     char *texts = world_alloc(n * 16 + 1);
     struct slice *keys = world_alloc((n + 1) * sizeof(*keys));
@@ -274,6 +144,55 @@ static void give_answer(struct world *world, struct event *event)
         &(struct node_event){.type = NODE_EVENT_FETCHED, .fetched = fetched});
     free(texts);
     free(keys);
+}
+
+/* As the shell does: those that are waited for, one after another. With the
+ * last one the transfer is over. */
+static void feed_parts(struct world *world, struct sim_node *node,
+                       const struct answer *answer, struct fetched fetched)
+{
+    struct slice keys[PIPELINE_REQUEST_KEYS_MAX];
+    unsigned nth[PIPELINE_REQUEST_KEYS_MAX], left[PIPELINE_REQUEST_KEYS_MAX];
+    uint32_t process = node->process;
+    size_t n = node_core_asked(node->core, fetched.fetch, keys, nth);
+    for (size_t i = 0; i < n && node->alive && node->process == process; i++) {
+        if (node_core_asked(node->core, fetched.fetch, keys, left) == 1)
+            node_transfer_end(world, node, fetched.fetch, -1);
+        fetched.nth = nth[i];
+        fetched.reason = answer->reasons[nth[i] - 1];
+        fetched.outcome = fetched.reason ? FETCH_FAILED : FETCH_RECORD;
+        feed_record(world, node, answer, answer->keys[nth[i] - 1], fetched);
+    }
+}
+
+static void give_answer(struct world *world, struct event *event)
+{
+    struct sim_node *node = &world->nodes[event->index];
+    struct answer *answer = event->data;
+    oversleep(world, node, answer);
+    struct fetched fetched = {.fetch = (uint64_t)event->a,
+                              .outcome = answer->outcome,
+                              .wall = rules_wall(world),
+                              .reason = answer->reason,
+                              .http_status = answer->status,
+                              .retry_after = answer->retry_after,
+                              .crawl_delay = answer->crawl_delay,
+                              .more = answer->page.more,
+                              .url = slice_of("http://moved.example/x")};
+    if (answer->in_parts) {
+        feed_parts(world, node, answer, fetched);
+        return;
+    }
+    /* A cancelled transfer's answer may be on its way already: now and then
+     * the core is given it all the same. */
+    bool late =
+        !node_transfer_end(world, node, fetched.fetch, answer->retry_after);
+    if (late && event->number % 8)
+        return;
+    if (answer->outcome == FETCH_KEYS)
+        feed_keys(world, node, answer, fetched);
+    else
+        feed_record(world, node, answer, answer->keys[0], fetched);
 }
 
 static int times_asked(struct world *world, int64_t queue, const char *key)
@@ -313,37 +232,106 @@ static void poisoned(struct world *world, struct event *event)
              random_range(&world->node_rng, 100, 1500) * USEC_PER_MSEC);
 }
 
+/* How often it was asked for; the second request after a redirect is no new
+ * try. */
+static int times_of(struct world *world, const struct transfer *transfer,
+                    int64_t queue, size_t key)
+{
+    if (transfer->moved)
+        return 1000;
+    return times_asked(world, queue, transfer->keys[key]);
+}
+
+static bool is_bad(struct plan plan, int times)
+{
+    return plan.kind == PLAN_BAD ||
+           (plan.kind == PLAN_BAD_FIRST && times < plan.times);
+}
+
+static bool is_moved(struct plan plan, int times,
+                     const struct transfer *transfer)
+{
+    return is_bad(plan, times) ? plan.reason == REASON_REDIRECT
+                               : plan.kind == PLAN_MOVED && !transfer->moved;
+}
+
+static usec_t latency_of(const struct scenario *s, struct rng *rng)
+{
+    usec_t latency = random_range(rng, USEC_PER_MSEC, s->latency_max);
+    if (random_permille(rng, s->noise[NOISE_WEB_SLOW]))
+        latency = random_range(rng, latency, s->timeout * 9 / 10);
+    return latency;
+}
+
+/* What the site says to a request for one key, or for a page. */
+static usec_t answer_one(struct world *world, const struct transfer *transfer,
+                         struct answer *answer)
+{
+    int64_t queue = ledger_actor_queue(world, transfer->worker);
+    const char *key = transfer->keys[0];
+    int times = times_of(world, transfer, queue, 0);
+    struct plan plan = web_plan(world, queue, key);
+    struct rng rng = web_stream(world, 20 + (uint64_t)times, queue, key);
+    usec_t latency = latency_of(world->scenario, &rng);
+    if (is_moved(plan, times, transfer))
+        answer->outcome = FETCH_REDIRECT;
+    else if (is_bad(plan, times))
+        fail(answer, plan.reason, &rng);
+    else if (queue < 0)
+        answer->outcome = FETCH_KEYS;
+    if (answer->outcome == FETCH_KEYS &&
+        !web_page(world, answer->worker, key, transfer->keys_max,
+                  &answer->page))
+        rule_broken(world, "a source was asked for page %s", key);
+    return latency;
+}
+
+/* What it says to one for several keys: to all of them, or of each. What fails
+ * and passes for no key's sake does so when all are new, so that each has tries
+ * enough for its own plan. */
+static void answer_several(struct world *world, const struct transfer *transfer,
+                           struct answer *answer, struct rng *rng)
+{
+    int64_t queue = ledger_actor_queue(world, transfer->worker);
+    bool all_new = answer->worker->request.attempts > 1, moved = false;
+    enum reason for_all = REASON_NONE;
+    for (size_t i = 0; i < transfer->n_keys; i++) {
+        struct plan plan = web_plan(world, queue, transfer->keys[i]);
+        int times = times_of(world, transfer, queue, i);
+        all_new &= times == 0;
+        moved |= is_moved(plan, times, transfer);
+        if (web_fails_all(world, queue, transfer->keys[i], plan))
+            for_all = plan.reason;
+        if (is_bad(plan, times))
+            answer->reasons[i] = plan.reason;
+    }
+    if (moved)
+        answer->outcome = FETCH_REDIRECT;
+    else if (all_new &&
+             random_permille(rng, world->scenario->noise[NOISE_WEB_TRANSIENT]))
+        fail(answer, web_passing(rng), rng);
+    else if (for_all)
+        fail(answer, for_all, rng);
+    else
+        answer->in_parts = true;
+}
+
 /* What the site says to a request, and after how long. */
 static usec_t make_answer(struct world *world, const struct transfer *transfer,
                           struct answer *answer)
 {
     const struct scenario *s = world->scenario;
-    const struct worker *worker = answer->worker;
-    int64_t queue = ledger_actor_queue(world, transfer->worker);
-    /* The second request after a redirect is no new try. */
-    int times =
-        transfer->moved ? 1000 : times_asked(world, queue, transfer->key);
-    struct plan plan = plan_of(world, queue, transfer->key);
-    struct rng rng =
-        key_stream(world, 20 + (uint64_t)times, queue, transfer->key);
-    usec_t latency = random_range(&rng, USEC_PER_MSEC, s->latency_max);
-    if (random_permille(&rng, s->noise[NOISE_WEB_SLOW]))
-        latency = random_range(&rng, latency, s->timeout * 9 / 10);
-    bool bad = plan.kind == PLAN_BAD ||
-               (plan.kind == PLAN_BAD_FIRST && times < plan.times);
-    bool moves = bad ? plan.reason == REASON_REDIRECT
-                     : plan.kind == PLAN_MOVED && !transfer->moved;
-    if (moves)
-        answer->outcome = FETCH_REDIRECT;
-    else if (bad)
-        fail(answer, plan.reason, &rng);
-    else if (queue < 0)
-        answer->outcome = FETCH_KEYS;
-    if (answer->outcome == FETCH_KEYS &&
-        !web_page(world, worker, transfer->key, transfer->keys_max,
-                  &answer->page))
-        rule_broken(world, "a source was asked for page %s", transfer->key);
-    return answer->reason == REASON_TIMEOUT ? worker->request.timeout : latency;
+    const struct request *request = &answer->worker->request;
+    usec_t latency;
+    if (request->keys_per_request) {
+        struct rng rng = {random_hash_text(
+            s->seed + (uint64_t)world->outcome->asked, transfer->keys[0])};
+        latency = latency_of(s, &rng);
+        answer_several(world, transfer, answer, &rng);
+    } else {
+        latency = answer_one(world, transfer, answer);
+    }
+    return answer->reason == REASON_TIMEOUT ? request->timeout : latency;
 }
 
 /* Whether the node has the host's robots.txt, and keeps to it: else it reads
@@ -360,6 +348,15 @@ static bool is_polite(struct world *world, const struct worker *worker,
     return false;
 }
 
+static bool has_poison(const struct world *world, int64_t queue,
+                       const struct transfer *transfer)
+{
+    for (size_t i = 0; i < transfer->n_keys; i++)
+        if (web_is_poison(world, queue, transfer->keys[i]))
+            return true;
+    return false;
+}
+
 void web_ask(struct world *world, struct sim_node *node,
              struct transfer *transfer)
 {
@@ -371,11 +368,12 @@ void web_ask(struct world *world, struct sim_node *node,
                               .retry_after = -1,
                               .status = 200,
                               .worker = worker,
-                              .key = transfer->key};
+                              .n_keys = transfer->n_keys};
+    memcpy(answer->keys, transfer->keys, sizeof(answer->keys));
     world->outcome->asked++;
     if (is_polite(world, worker, transfer, answer)) {
         rules_ask(world, transfer);
-        if (web_is_poison(world, queue, transfer->key)) {
+        if (has_poison(world, queue, transfer)) {
             world_after_node(world, node, 3 * USEC_PER_MSEC, poisoned);
             free(answer);
             return;

@@ -24,6 +24,7 @@ static size_t lines_len;
 static struct {
     char key[KEY_BYTES_MAX + 1];
     uint64_t fetch;
+    unsigned nth; /* of several; 0: it is one alone */
 } flights[FLIGHTS_MAX];
 static size_t n_flights;
 static struct {
@@ -193,13 +194,23 @@ static void say_message(const struct message *message)
     }
 }
 
-static void start(const struct node_effect *effect)
+static void note_flight(const struct node_effect *effect, size_t i)
 {
     assert_true(n_flights < FLIGHTS_MAX);
     snprintf(flights[n_flights].key, sizeof flights[0].key, "%.*s",
-             SLICE_ARGS(effect->start.key));
+             SLICE_ARGS(effect->start.keys[i]));
+    flights[n_flights].nth = effect->start.n_keys > 1 ? (unsigned)i + 1 : 0;
     flights[n_flights++].fetch = effect->start.fetch;
-    say("start %.*s", SLICE_ARGS(effect->start.key));
+}
+
+static void start(const struct node_effect *effect)
+{
+    assert_true(slice_equal(effect->start.key, effect->start.keys[0]));
+    say("start");
+    for (size_t i = 0; i < effect->start.n_keys; i++) {
+        note_flight(effect, i);
+        say(" %.*s", SLICE_ARGS(effect->start.keys[i]));
+    }
     if (!slice_equal(effect->start.key, effect->start.url))
         say(" %.*s", SLICE_ARGS(effect->start.url));
     if (effect->start.keys_max)
@@ -218,7 +229,7 @@ static void write_down(const struct node_effect *effect)
         break;
     case NODE_EFFECT_CANCEL:
         for (size_t i = 0; i < n_flights; i++)
-            if (flights[i].fetch == effect->cancel)
+            if (flights[i].fetch == effect->cancel && flights[i].nth < 2)
                 say("cancel %s\n", flights[i].key);
         break;
     case NODE_EFFECT_CLOSE:
@@ -416,6 +427,8 @@ static void fetched(const char *key, struct fetched fetched)
     for (size_t i = n_flights; i > 0; i--)
         if (!strcmp(flights[i - 1].key, key)) {
             fetched.fetch = flights[i - 1].fetch;
+            if (fetched.nth)
+                fetched.nth = flights[i - 1].nth;
             break;
         }
     if (!script.memory_failed)
@@ -427,7 +440,8 @@ static void fetched(const char *key, struct fetched fetched)
 void record(const char *key, const char *price)
 {
     struct slice fields[] = {slice_of(price), {0}};
-    fetched(key, (struct fetched){.outcome = FETCH_RECORD, .fields = fields});
+    fetched(key, (struct fetched){
+                     .nth = 1, .outcome = FETCH_RECORD, .fields = fields});
 }
 
 void failed(const char *key, enum reason reason)
@@ -436,6 +450,14 @@ void failed(const char *key, enum reason reason)
                                   .reason = reason,
                                   .retry_after = -1,
                                   .detail = slice_of("so it is")});
+}
+
+void part_failed(const char *key, enum reason reason)
+{
+    fetched(key, (struct fetched){.nth = 1,
+                                  .outcome = FETCH_FAILED,
+                                  .reason = reason,
+                                  .retry_after = -1});
 }
 
 void refused(const char *key, usec_t retry_after)

@@ -70,9 +70,12 @@ void drop(int64_t batch);
 void hold(int worker, const char *host, usec_t length);
 void end_of_run(bool drain);
 
-/* The web: about the transfer of the key that was started last. */
+/* The web: about the transfer of the key that was started last. Of one for
+ * several keys record() and part_failed() are of this key alone, all others of
+ * all its keys. */
 void record(const char *key, const char *price);
 void failed(const char *key, enum reason reason);
+void part_failed(const char *key, enum reason reason);
 void refused(const char *key, usec_t retry_after);
 void redirected(const char *key, const char *url);
 void sent_back(const char *key, usec_t crawl_delay);
