@@ -19,6 +19,7 @@
 #include "extract_html.h"
 #include "extract_json.h"
 #include "extract_keyset.h"
+#include "extract_parts.h"
 #include "extract_result.h"
 #include "extract_rows.h"
 #include "extract_table.h"
@@ -28,6 +29,7 @@
 struct extractor {
     const struct worker *worker;
     struct extract_json *json;       /* http_json, json_list */
+    struct extract_parts *parts;     /* http_json with keys_per_request */
     struct extract_html *html;       /* http_html, html_table */
     struct extract_value *values;    /* http_json: of each field */
     struct extract_compute *compute; /* http_json */
@@ -61,6 +63,10 @@ static bool json_init(struct extractor *extractor)
     extractor->times = calloc(worker->n_fields + 1, sizeof *extractor->times);
     if (extractor->json)
         extractor->compute = extract_compute_new(worker, extractor->json);
+    const struct for_key *for_key = &worker->for_key;
+    if (worker->request.keys_per_request &&
+        !(extractor->parts = extract_parts_new(for_key->each, for_key->key)))
+        return false;
     for (size_t i = 0; i < worker->n_sets; i++)
         if (!(extractor->sets[i] = extract_rows_new(&worker->sets[i])))
             return false;
@@ -89,6 +95,7 @@ void extractor_free(struct extractor **extractor)
         return;
     extract_compute_free(&(*extractor)->compute);
     extract_json_free(&(*extractor)->json);
+    extract_parts_free(&(*extractor)->parts);
     extract_html_free(&(*extractor)->html);
     for (size_t i = 0; i < PIPELINE_ROW_SETS_MAX; i++)
         extract_rows_free(&(*extractor)->sets[i]);
@@ -269,6 +276,71 @@ void extract_fields(struct extractor *extractor, struct slice body,
     ret->reason = REASON_NONE;
     ret->detail[0] = '\0';
     all_fields(extractor, body, ret_fields, ret);
+}
+
+/* Several keys in one answer */
+
+struct splitting {
+    const struct slice *keys;
+    size_t n;
+    struct slice *parts;
+};
+
+/* Two keys may have been asked for as one. */
+static void on_part(void *context, struct slice key, struct slice part)
+{
+    struct splitting *splitting = context;
+    for (size_t i = 0; i < splitting->n; i++)
+        if (!splitting->parts[i].data && slice_equal(splitting->keys[i], key))
+            splitting->parts[i] = part;
+}
+
+static bool is_splittable(const struct for_key *for_key, enum extract_kind kind,
+                          struct extract_result *result)
+{
+    if (kind == EXTRACT_OBJECT || (kind == EXTRACT_ARRAY && for_key->key))
+        return true;
+    enum reason reason = kind == EXTRACT_ABSENT ? REASON_FIELD_MISSING
+                         : kind == EXTRACT_NULL ? REASON_FIELD_NULL
+                                                : REASON_FIELD_TYPE;
+    return extract_fail(result, reason,
+                        "for_key, \"%s\": %s where %s is wanted", for_key->each,
+                        extract_kind_name(kind),
+                        for_key->key ? "an array or object" : "an object");
+}
+
+void extract_split(struct extractor *extractor, struct slice body,
+                   const struct slice *keys, size_t n, struct slice *ret_parts,
+                   struct extract_result *ret)
+{
+    struct splitting splitting = {keys, n, ret_parts};
+    enum extract_kind kind;
+    ret->reason = REASON_NONE;
+    ret->detail[0] = '\0';
+    memset(ret_parts, 0, n * sizeof *ret_parts);
+    const char *why =
+        extract_parts_read(extractor->parts, body, &kind, on_part, &splitting);
+    if (why)
+        extract_json_failed(why, ret);
+    else
+        is_splittable(&extractor->worker->for_key, kind, ret);
+}
+
+void extract_part(struct extractor *extractor, struct slice key,
+                  struct slice part, struct slice *ret_fields,
+                  struct extract_result *ret)
+{
+    const struct for_key *for_key = &extractor->worker->for_key;
+    if (part.data)
+        extract_fields(extractor, part, ret_fields, ret);
+    else if (for_key->key)
+        extract_fail(ret, REASON_NOT_IN_ANSWER,
+                     "for_key, \"%s\": no element with \"%.*s\" at %s",
+                     for_key->each, SLICE_ARGS(key), for_key->key);
+    else
+        extract_fail(ret, REASON_NOT_IN_ANSWER,
+                     "for_key, \"%s\": no member \"%.*s\"", for_key->each,
+                     SLICE_ARGS(key));
 }
 
 /* What json_list passed over. */

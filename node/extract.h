@@ -52,6 +52,21 @@ struct extract_result {
 void extract_fields(struct extractor *extractor, struct slice body,
                     struct slice *ret_fields, struct extract_result *ret);
 
+/*
+ * The part of an answer to several keys that is that of each of the `n` keys
+ * (as they were asked for), into `ret_parts`; data NULL: there is none. Of
+ * several parts for one key the first counts. A part lies in the body. For
+ * workers with keys_per_request.
+ */
+void extract_split(struct extractor *extractor, struct slice body,
+                   const struct slice *keys, size_t n, struct slice *ret_parts,
+                   struct extract_result *ret);
+
+/* extract_fields() of the part of `key`; where there is none, that is why. */
+void extract_part(struct extractor *extractor, struct slice key,
+                  struct slice part, struct slice *ret_fields,
+                  struct extract_result *ret);
+
 /* The rows that the last extract_fields(), which succeeded, found for each of
  * worker->sets; NULL where there are none. Valid as long as its fields. */
 const struct record_rows *extract_rows(const struct extractor *extractor);

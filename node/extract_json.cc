@@ -1,6 +1,6 @@
 /*
- * extract_json.cc: see extract_json.h. The one C++ file of Windrow, because
- * simdjson's on-demand interface is C++.
+ * extract_json.cc: see extract_json.h. In C++, because simdjson's on-demand
+ * interface is.
  *
  * simdjson's first stage finds where every token begins, checks UTF-8, and
  * that strings end; then a walk follows the tree of pointers and lets
@@ -19,22 +19,18 @@
 #include <new>
 #include <utility>
 
-#include <simdjson.h>
-
 extern "C" {
 #include "base/arena.h"
 }
 
 #include "extract_pointer.h"
-#include "extract_text.h"
+#include "extract_simdjson.hh"
 
 static_assert(EXTRACT_PADDING >= simdjson::SIMDJSON_PADDING,
               "bodies must be padded as simdjson needs it");
 
 namespace ondemand = simdjson::ondemand;
 using simdjson::error_code;
-
-const char extract_json_no_memory[] = "out of memory";
 
 struct extract_json {
     ondemand::parser parser;
@@ -69,28 +65,6 @@ struct reading {
 error_code read_value(struct reading *reading, ondemand::value value,
                       struct pointer_node *node, size_t depth);
 
-struct slice slice_from(std::string_view text)
-{
-    return {text.data(), text.size()};
-}
-
-/* What a token that is no string, object or array stands for. */
-error_code scalar_of(struct slice token, struct extract_value *ret)
-{
-    token = extract_text_trim(token);
-    ret->text = token;
-    if (extract_text_is_number(token))
-        ret->kind = EXTRACT_NUMBER;
-    else if (slice_equal(token, slice_of("true")) ||
-             slice_equal(token, slice_of("false")))
-        ret->kind = EXTRACT_BOOLEAN;
-    else if (slice_equal(token, slice_of("null")))
-        ret->kind = EXTRACT_NULL;
-    else
-        return simdjson::TAPE_ERROR;
-    return simdjson::SUCCESS;
-}
-
 /* simdjson refuses bad escapes and halves of surrogate pairs. */
 void string_of(simdjson::simdjson_result<std::string_view> string,
                struct extract_value *ret)
@@ -98,7 +72,7 @@ void string_of(simdjson::simdjson_result<std::string_view> string,
     std::string_view text;
     bool good = !std::move(string).get(text);
     ret->kind = good ? EXTRACT_STRING : EXTRACT_BAD_STRING;
-    ret->text = slice_from(text);
+    ret->text = extract_slice(text);
 }
 
 /* How many of the first bytes of the raw name are those of `token`, up to its
@@ -132,7 +106,7 @@ struct pointer_node *child_of_name(ondemand::field &field,
     if (!escaped || field.unescaped_key().get(name))
         return nullptr;
     for (struct pointer_node *c = node->children; c; c = c->next)
-        if (slice_equal(slice_from(name), c->token))
+        if (slice_equal(extract_slice(name), c->token))
             return c;
     return nullptr;
 }
@@ -186,7 +160,7 @@ error_code read_leaf(ondemand::value value, struct extract_value *ret)
     else if (type == ondemand::json_type::string)
         string_of(value.get_string(), ret);
     else
-        return scalar_of(slice_from(value.raw_json_token()), ret);
+        return extract_scalar(extract_slice(value.raw_json_token()), ret);
     return simdjson::SUCCESS;
 }
 
@@ -238,7 +212,8 @@ error_code keep_number(struct extract_numbers *numbers, ondemand::value value,
     else if (type == ondemand::json_type::object)
         found.kind = EXTRACT_OBJECT;
     else if (type != ondemand::json_type::array)
-        SIMDJSON_TRY(scalar_of(slice_from(value.raw_json_token()), &found));
+        SIMDJSON_TRY(
+            extract_scalar(extract_slice(value.raw_json_token()), &found));
     if (found.kind == EXTRACT_NULL || numbers->odd || numbers->more)
         return simdjson::SUCCESS;
     numbers->more = numbers->n == EXTRACT_NUMBERS_MAX;
@@ -347,20 +322,14 @@ error_code read_value(struct reading *reading, ondemand::value value,
     return read_leaf(value, &reading->values[node->slot]);
 }
 
-error_code at_end(ondemand::document &document)
-{
-    bool end = document.current_location().error() == simdjson::OUT_OF_BOUNDS;
-    return end ? simdjson::SUCCESS : simdjson::TRAILING_CONTENT;
-}
-
 /* A document that is one string, number, boolean or null. */
 error_code read_scalar(ondemand::document &document, ondemand::json_type type,
                        struct slice body, struct extract_value *ret)
 {
     if (type != ondemand::json_type::string)
-        return scalar_of(body, ret);
+        return extract_scalar(body, ret);
     string_of(document.get_string(), ret);
-    return at_end(document);
+    return extract_at_end(document);
 }
 
 /* All of the document, to its last token. */
@@ -376,7 +345,7 @@ error_code read_document(struct reading *reading, struct slice body)
     if (type == ondemand::json_type::object ||
         type == ondemand::json_type::array) {
         SIMDJSON_TRY(read_container(reading, document, type, root, 0));
-        return at_end(document);
+        return extract_at_end(document);
     }
     struct extract_value scalar = {EXTRACT_ABSENT, {nullptr, 0}};
     SIMDJSON_TRY(read_scalar(document, type, body, &scalar));
@@ -385,43 +354,7 @@ error_code read_document(struct reading *reading, struct slice body)
     return simdjson::SUCCESS;
 }
 
-const char *error_words(error_code error)
-{
-    switch (error) {
-    case simdjson::SUCCESS:
-        return nullptr;
-    case simdjson::MEMALLOC:
-        return extract_json_no_memory;
-    case simdjson::EMPTY:
-        return "the answer is empty";
-    case simdjson::CAPACITY:
-        return "the answer is too long for a JSON document";
-    case simdjson::UTF8_ERROR:
-        return "not valid UTF-8";
-    case simdjson::UNESCAPED_CHARS:
-        return "a control character in a string";
-    case simdjson::UNCLOSED_STRING:
-    case simdjson::INCOMPLETE_ARRAY_OR_OBJECT:
-        return "the document is cut off";
-    case simdjson::DEPTH_ERROR:
-        return "nested too deeply";
-    case simdjson::TRAILING_CONTENT:
-        return "something follows the document";
-    default:
-        return "not a JSON document";
-    }
-}
-
 } // namespace
-
-const char *extract_kind_name(enum extract_kind kind)
-{
-    static const char *const names[] = {
-        "absent",          "null",      "a boolean", "a number", "a string",
-        "a broken string", "an object", "an array",
-    };
-    return names[kind];
-}
 
 static bool compile(struct extract_json *json, const char *list,
                     const char *const *pointers, size_t n)
@@ -521,14 +454,13 @@ static const char *read_body(struct extract_json *json, struct slice body,
         ret_values, each,
         item,       context,
         false};
-    if (body.len >= 3 && !memcmp(body.data, "\xef\xbb\xbf", 3))
-        body = {body.data + 3, body.len - 3};
+    body = extract_without_mark(body);
     json->turn++;
     for (size_t i = 0; i < json->n; i++)
         json->found[i] = {EXTRACT_ABSENT, {nullptr, 0}};
     error_code error = read_document(&reading, body);
     if (error)
-        return error_words(error);
+        return extract_error_words(error);
     for (size_t i = 0; !json->is_list && i < json->n; i++)
         ret_values[i] = json->found[json->slots[i]];
     if (json->is_list)
@@ -549,17 +481,4 @@ const char *extract_json_read_arrays(struct extract_json *json,
                                      extract_json_item *item, void *context)
 {
     return read_body(json, body, ret_values, nullptr, item, context);
-}
-
-size_t extract_json_print(double value, char ret[EXTRACT_NUMBER_BYTES])
-{
-    std::to_chars_result end =
-        std::to_chars(ret, ret + EXTRACT_NUMBER_BYTES, value);
-    CHECK(end.ec == std::errc());
-    return static_cast<size_t>(end.ptr - ret);
-}
-
-bool extract_json_is_utf8(struct slice text)
-{
-    return text.len == 0 || simdjson::validate_utf8(text.data, text.len);
 }

@@ -112,6 +112,22 @@ static bool set_of_source(struct extract_spec *spec, const char *word,
     return true;
 }
 
+/* Several keys: `each`, `of` (the pointer of the key) and, for each, `ask`. */
+static bool set_several(struct extract_spec *spec, const char *word,
+                        const char *rest)
+{
+    if (is(word, "each"))
+        spec->worker.for_key.each = rest;
+    else if (is(word, "of"))
+        spec->worker.for_key.key = rest;
+    else if (is(word, "ask"))
+        spec->asked[spec->n_asked++] = slice_of(rest);
+    else
+        return false;
+    spec->worker.request.keys_per_request = PIPELINE_REQUEST_KEYS_MAX;
+    return true;
+}
+
 void extract_spec_init(struct extract_spec *spec, const char *text)
 {
     *spec = (struct extract_spec){.memory = strdup(text)};
@@ -125,7 +141,8 @@ void extract_spec_init(struct extract_spec *spec, const char *text)
             *rest++ = '\0';
         if (!(is(line, "class") ? set_class(spec, rest)
                                 : set_of_field(spec, line, rest) ||
-                                      set_of_source(spec, line, rest))) {
+                                      set_of_source(spec, line, rest) ||
+                                      set_several(spec, line, rest))) {
             fprintf(stderr, "no line of a spec: %s %s\n", line, rest);
             abort();
         }
@@ -137,12 +154,11 @@ void extract_spec_fini(struct extract_spec *spec)
     free(spec->memory);
 }
 
-static void run_fields(struct extractor *extractor,
-                       const struct extract_spec *spec, struct slice body,
-                       struct buffer *ret, struct extract_result *result)
+static void write_fields(const struct extract_spec *spec,
+                         const struct slice *fields,
+                         const struct extract_result *result,
+                         struct buffer *ret)
 {
-    struct slice fields[PIPELINE_FIELDS_MAX];
-    extract_fields(extractor, body, fields, result);
     for (size_t i = 0; !result->reason && i < spec->worker.n_fields; i++) {
         buffer_printf(ret, "%s ", spec->fields[i].name);
         if (fields[i].data)
@@ -150,6 +166,31 @@ static void run_fields(struct extractor *extractor,
         else
             buffer_append_text(ret, "(null)");
         buffer_append_char(ret, '\n');
+    }
+}
+
+static void run_fields(struct extractor *extractor,
+                       const struct extract_spec *spec, struct slice body,
+                       struct buffer *ret, struct extract_result *result)
+{
+    struct slice fields[PIPELINE_FIELDS_MAX];
+    extract_fields(extractor, body, fields, result);
+    write_fields(spec, fields, result, ret);
+}
+
+static void run_parts(struct extractor *extractor,
+                      const struct extract_spec *spec, struct slice body,
+                      struct buffer *ret, struct extract_result *result)
+{
+    struct slice fields[PIPELINE_FIELDS_MAX], parts[PIPELINE_REQUEST_KEYS_MAX];
+    extract_split(extractor, body, spec->asked, spec->n_asked, parts, result);
+    for (size_t i = 0; !result->reason && i < spec->n_asked; i++) {
+        struct extract_result own;
+        buffer_printf(ret, "%.*s: ", SLICE_ARGS(spec->asked[i]));
+        extract_part(extractor, spec->asked[i], parts[i], fields, &own);
+        write_fields(spec, fields, &own, ret);
+        if (own.reason)
+            buffer_printf(ret, "%s: %s\n", reason_name(own.reason), own.detail);
     }
 }
 
@@ -179,7 +220,9 @@ void extract_run_padded(struct extractor *extractor,
     body.data = copy;
     bool fields = spec->worker.class == CLASS_HTTP_JSON ||
                   spec->worker.class == CLASS_HTTP_HTML;
-    (fields ? run_fields : run_keys)(extractor, spec, body, ret, &result);
+    (spec->n_asked ? run_parts
+     : fields      ? run_fields
+                   : run_keys)(extractor, spec, body, ret, &result);
     if (result.reason)
         buffer_printf(ret, "%s: %s\n", reason_name(result.reason),
                       result.detail);

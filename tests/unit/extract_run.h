@@ -28,6 +28,8 @@ struct extract_spec {
     struct worker worker;
     struct field fields[PIPELINE_FIELDS_MAX];
     size_t limit;
+    struct slice asked[PIPELINE_REQUEST_KEYS_MAX]; /* keys_per_request */
+    size_t n_asked;
     char *memory;
 };
 

@@ -367,6 +367,24 @@ static void extract_price_once(void *context)
     extractor_free(&extractor);
 }
 
+static void extract_parts_once(void *context)
+{
+    struct extract_spec *spec = context;
+    struct extractor *extractor = extractor_new(&spec->worker);
+    assert_true(extractor || alloc_sweep_failed());
+    if (!extractor)
+        return;
+    char body[64 + EXTRACT_PADDING] = "{\"r\":[{\"s\":\"A\",\"p\":1}]}";
+    struct slice key = slice_of("A"), part, field;
+    struct extract_result result;
+    extract_split(extractor, slice_of(body), &key, 1, &part, &result);
+    if (!result.reason)
+        extract_part(extractor, key, part, &field, &result);
+    assert_int_equal(result.reason,
+                     alloc_sweep_failed() ? REASON_INTERNAL : REASON_NONE);
+    extractor_free(&extractor);
+}
+
 /* Whichever allocation fails: no extractor, or a reason, and nothing leaks. */
 static void test_every_allocation_may_fail(void **state)
 {
@@ -380,6 +398,9 @@ static void test_every_allocation_may_fail(void **state)
     extract_spec_fini(&spec);
     extract_spec_init(&spec, computed);
     assert_true(alloc_sweep(extract_price_once, &spec) >= 7);
+    extract_spec_fini(&spec);
+    extract_spec_init(&spec, "class http_json\nfield p /p\neach /r\nof /s\n");
+    assert_true(alloc_sweep(extract_parts_once, &spec) >= 4);
     extract_spec_fini(&spec);
 }
 
