@@ -19,6 +19,7 @@
 
 #include "base/crash_point.h"
 #include "base/log.h"
+#include "base/process.h"
 #include "core/node_core.h"
 #include "links.h"
 #include "loop/health.h"
@@ -85,6 +86,13 @@ static void on_closing_dropped(void *context, uint64_t closing)
     node_core_closing_done(node->core, closing);
 }
 
+static size_t on_asked(void *context, uint64_t fetch, struct slice *ret_keys,
+                       unsigned *ret_nth)
+{
+    const struct node *node = context;
+    return node_core_asked(node->core, fetch, ret_keys, ret_nth);
+}
+
 static void on_note(void *context, const char *note)
 {
     struct node *node = context;
@@ -138,7 +146,7 @@ static void take_welcome(struct node *node, const struct message *message)
     struct error err = ERROR_NONE;
     struct run *fresh = NULL;
     const struct run_callbacks callbacks = {
-        node, on_run_event, on_closing_dropped, on_note, on_stuck};
+        node, on_run_event, on_closing_dropped, on_asked, on_note, on_stuck};
     carry_out_effects(node); /* of the run before, while it is here */
     if (node->over)
         return;
@@ -236,20 +244,6 @@ static void on_grace_over(evutil_socket_t fd, short what, void *context)
 
 /* ---- out: effects of the core ---- */
 
-static int64_t memory_peak(void)
-{
-    FILE *status = fopen("/proc/self/status", "re");
-    if (!status)
-        return 0;
-    char line[128];
-    long kilobytes = 0;
-    while (fgets(line, sizeof line, status))
-        if (sscanf(line, "VmHWM: %ld", &kilobytes) == 1)
-            break;
-    fclose(status);
-    return (int64_t)kilobytes * 1024;
-}
-
 static void add_process_counters(const struct node *node,
                                  struct heartbeat *beat)
 {
@@ -259,7 +253,7 @@ static void add_process_counters(const struct node *node,
     beat->busy = turns.total;
     beat->worst_turn = turns.worst;
     beat->long_turns = turns.n_long;
-    beat->memory_peak = memory_peak();
+    beat->memory_peak = process_memory_peak();
     beat->times = node_times();
     beat->bytes = node->run ? run_bytes(node->run) : 0;
 }

@@ -19,6 +19,7 @@
 #include "fetch.h"
 #include "foreign.h"
 #include "ledger/run_settings.h"
+#include "pipeline/template.h"
 #include "query.h"
 #include "robots.h"
 #include "store.h"
@@ -81,6 +82,67 @@ static void extract(struct run *run, const struct worker *worker,
     fetched->keys = keys;
 }
 
+/* The keys that an answer is waited for by, as they were asked for. */
+static size_t asked(struct run *run, const struct worker *worker,
+                    uint64_t fetch, struct slice *ret_keys, unsigned *ret_nth)
+{
+    struct buffer text = BUFFER_EMPTY;
+    size_t n =
+        run->callbacks.asked(run->callbacks.context, fetch, ret_keys, ret_nth);
+    arena_reset(&run->keys);
+    for (size_t i = 0; i < n; i++) {
+        buffer_clear(&text);
+        bool good = request_asked(&worker->request, ret_keys[i], &text);
+        const char *name = arena_copy(&run->keys, buffer_text(&text), text.len);
+        /* Without memory it has no name, and no part is its. */
+        ret_keys[i] = (struct slice){name, good && name ? text.len : 0};
+    }
+    buffer_free(&text);
+    return n;
+}
+
+/* What a part of an answer says of its key. */
+static void tell_part(struct run *run, const struct worker *worker,
+                      struct slice key, struct slice part,
+                      struct fetched fetched)
+{
+    struct extractor *extractor = run->extractors[worker->index];
+    struct slice fields[PIPELINE_FIELDS_MAX];
+    struct extract_result result;
+    usec_t began = clock_monotonic();
+    CRASH_POINT_KEY("extract", part.data, part.len);
+    extract_part(extractor, key, part, fields, &result);
+    histogram_add(&node_times()->extract, clock_monotonic() - began);
+    fetched.outcome = result.reason ? FETCH_FAILED : FETCH_RECORD;
+    fetched.reason = result.reason;
+    fetched.detail = slice_of(result.detail);
+    fetched.fields = fields;
+    fetched.rows = extract_rows(extractor);
+    tell_fetched(run, &fetched);
+}
+
+/* A good answer to several keys: each is told of by itself, since what was
+ * extracted lasts until the next. False: it has no parts at all. */
+static bool tell_parts(struct run *run, const struct worker *worker,
+                       struct slice body, struct fetched fetched,
+                       struct extract_result *result)
+{
+    struct slice keys[PIPELINE_REQUEST_KEYS_MAX];
+    struct slice parts[PIPELINE_REQUEST_KEYS_MAX];
+    unsigned nth[PIPELINE_REQUEST_KEYS_MAX];
+    size_t n = asked(run, worker, fetched.fetch, keys, nth), found = 0;
+    extract_split(run->extractors[worker->index], body, keys, n, parts, result);
+    for (size_t i = 0; i < n; i++)
+        found += parts[i].data != NULL;
+    if (!result->reason && !found && body_is_refusal(&worker->request, body))
+        result->reason = REASON_REFUSED;
+    for (size_t i = 0; i < n && !result->reason; i++) {
+        fetched.nth = nth[i];
+        tell_part(run, worker, keys[i], parts[i], fetched);
+    }
+    return !result->reason;
+}
+
 static void on_fetched(void *context, uint64_t id,
                        const struct fetch_answer *answer)
 {
@@ -101,6 +163,10 @@ static void on_fetched(void *context, uint64_t id,
     if (answer->redirect.len) {
         fetched.outcome = FETCH_REDIRECT;
         fetched.url = answer->redirect;
+    } else if (answer->reason == REASON_NONE &&
+               worker->request.keys_per_request) {
+        if (tell_parts(run, worker, answer->body, fetched, &result))
+            return;
     } else if (answer->reason == REASON_NONE) {
         extract(run, worker, answer->body, fields, &fetched, &result);
     }

@@ -21,6 +21,9 @@ struct run_callbacks {
     void *context;
     void (*on_event)(void *context, const struct node_event *event);
     void (*on_closing_dropped)(void *context, uint64_t closing);
+    /* Asks for the keys of a START: node_core_asked(). */
+    size_t (*asked)(void *context, uint64_t fetch, struct slice *ret_keys,
+                    unsigned *ret_nth);
     void (*on_note)(void *context, const char *note); /* for the log */
     /* Memory is out at a point where nothing can be put off: the process ends,
      * and another one does the work. */

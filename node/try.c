@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "near.h"
 #include "pipeline/template.h"
 #include "try_private.h"
 
@@ -118,12 +119,38 @@ static bool pass_on(struct trial *trial, const struct worker *worker,
     return good;
 }
 
+/* Leaves of an answer to several keys the part of this one. */
+static bool take_part(struct trial *trial, const struct worker *worker,
+                      struct slice key, struct extractor *extractor,
+                      struct buffer *body)
+{
+    struct buffer asked = BUFFER_EMPTY;
+    struct extract_result result;
+    struct slice part, fields[PIPELINE_FIELDS_MAX];
+    trial->no_memory |= !request_asked(&worker->request, key, &asked);
+    struct slice name = keep(trial, buffer_slice(&asked));
+    buffer_free(&asked);
+    extract_split(extractor, buffer_slice(body), &name, 1, &part, &result);
+    if (result.reason)
+        trial->near = near_pointer(buffer_slice(body), worker->for_key.each);
+    else if (!part.data)
+        extract_part(extractor, name, part, fields, &result);
+    if (result.reason)
+        return fail_extraction(trial, worker, key, buffer_slice(body), &result);
+    memmove(body->data, part.data, part.len);
+    body->len = part.len;
+    return true;
+}
+
 static bool take_fields(struct trial *trial, const struct worker *worker,
                         struct slice key, struct extractor *extractor,
                         struct buffer *body)
 {
     struct slice fields[PIPELINE_FIELDS_MAX];
     struct extract_result result;
+    if (worker->request.keys_per_request &&
+        !take_part(trial, worker, key, extractor, body))
+        return false;
     try_show_fields(trial, worker, body);
     try_show_sets(trial, worker, body);
     extract_fields(extractor, buffer_slice(body), fields, &result);
