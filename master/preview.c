@@ -137,11 +137,42 @@ static json_t *sources(const struct preview *preview)
 /* ---- requests ---- */
 
 static void add_request(json_t *list, const struct worker *worker,
-                        const char *key, const char *url)
+                        const char *key, const char *url, bool more)
 {
-    json_array_append_new(list,
-                          json_pack("{s:s, s:s?, s:s}", "worker", worker->name,
-                                    "key", key, "url", url));
+    json_t *request = json_pack("{s:s, s:s?, s:s}", "worker", worker->name,
+                                "key", key, "url", url);
+    if (more)
+        json_object_set_new(request, "more_keys", json_true());
+    json_array_append_new(list, request);
+}
+
+/* The first one for several keys, with those that are known. */
+static size_t request_together(const struct preview *preview,
+                               const struct worker *worker, json_t *list)
+{
+    const struct pipeline *pipeline = preview->context->pipeline;
+    const struct queue *queue = &pipeline->queues[worker->input_queue];
+    struct slice keys[PREVIEW_KEYS_SHOWN];
+    struct buffer url = BUFFER_EMPTY;
+    size_t n = 0, k, most = (size_t)worker->request.keys_per_request;
+    int64_t all = 0;
+    for (size_t i = 0; i < queue->n_producers; i++) {
+        json_t *key;
+        all += preview->keys[queue->producers[i]];
+        json_array_foreach(preview->first[queue->producers[i]], k, key)
+        {
+            if (n < PREVIEW_KEYS_SHOWN && n < most)
+                keys[n++] = slice_of(json_string_value(key));
+        }
+    }
+    if (n) {
+        bool good = request_url_of(&worker->request, keys, n, &url) > 0;
+        add_request(list, worker, keys[0].data,
+                    good ? buffer_text(&url) : "(makes no URL)",
+                    n < most && all > (int64_t)n);
+    }
+    buffer_free(&url);
+    return n;
 }
 
 /* Of the keys that a source before it gives first. */
@@ -151,6 +182,8 @@ static size_t requests_of_keys(const struct preview *preview,
     const struct pipeline *pipeline = preview->context->pipeline;
     const struct queue *queue = &pipeline->queues[worker->input_queue];
     size_t n = 0, k;
+    if (worker->request.keys_per_request)
+        return request_together(preview, worker, list);
     for (size_t i = 0; i < queue->n_producers; i++) {
         json_t *key;
         json_array_foreach(preview->first[queue->producers[i]], k, key)
@@ -160,7 +193,7 @@ static size_t requests_of_keys(const struct preview *preview,
                                     slice_of(json_string_value(key)), &url);
             if (n++ < PREVIEW_KEYS_SHOWN)
                 add_request(list, worker, json_string_value(key),
-                            good ? buffer_text(&url) : "(makes no URL)");
+                            good ? buffer_text(&url) : "(makes no URL)", false);
             buffer_free(&url);
         }
     }
@@ -176,10 +209,10 @@ static json_t *requests(const struct preview *preview)
         for (size_t k = 0; is_list(worker) && k < worker->n_input_values &&
                            k < PREVIEW_KEYS_SHOWN;
              k++)
-            add_request(list, worker, NULL, worker->input_values[k]);
+            add_request(list, worker, NULL, worker->input_values[k], false);
         if (worker_class_is_fetcher(worker->class) &&
             !requests_of_keys(preview, worker, list))
-            add_request(list, worker, NULL, worker->request.url);
+            add_request(list, worker, NULL, worker->request.url, false);
     }
     return list;
 }
@@ -303,6 +336,9 @@ static json_t *does(const struct worker *worker)
                       worker->n_input_values,
                       worker->n_input_values == 1 ? "" : "s",
                       worker->instances);
+    else if (worker->request.keys_per_request)
+        buffer_printf(&text, "%d keys a request, %d at once in each node",
+                      worker->request.keys_per_request, worker->instances);
     else if (worker_class_is_fetcher(worker->class))
         buffer_printf(&text, "%d at once in each node", worker->instances);
     else if (worker->class == CLASS_STORE)

@@ -16,8 +16,8 @@
  *   tables     {worker, table, columns: [{name, type, needed, from}]}
  *   past       the last whole run of a pipeline of this name: {run, keys,
  *              seconds, keys_per_second}, or null
- *   estimate   {worker, keys, seconds, limit, assumed}: how long; keys and
- *              seconds are null where the keys are not known
+ *   estimate   {worker, keys, requests, seconds, limit, assumed}: how long;
+ *              keys, requests and seconds are null where the keys are not known
  */
 #ifndef MASTER_PREVIEW_H
 #define MASTER_PREVIEW_H

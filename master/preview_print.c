@@ -93,7 +93,8 @@ static void print_requests(const struct output *output, const json_t *plan)
     {
         fprintf(out, "  %-*s GET ", WORKER_WIDTH, trial_text(one, "worker"));
         trial_put(out, trial_text(one, "url"));
-        putc('\n', out);
+        fputs(json_is_true(json_object_get(one, "more_keys")) ? "...\n" : "\n",
+              out);
     }
 }
 
@@ -201,9 +202,12 @@ static void print_estimate(FILE *out, const json_t *one)
     }
     fputs("about ", out);
     print_duration(out, json_real_value(json_object_get(one, "seconds")));
-    fprintf(out, ": %lld keys, %s",
-            json_integer_value(json_object_get(one, "keys")),
-            trial_text(one, "limit"));
+    json_int_t keys = json_integer_value(json_object_get(one, "keys"));
+    json_int_t requests = json_integer_value(json_object_get(one, "requests"));
+    fprintf(out, ": %lld keys, ", keys);
+    if (requests != keys)
+        fprintf(out, "%lld requests, ", requests);
+    fputs(trial_text(one, "limit"), out);
     json_array_foreach(assumed, i, text)
     {
         fprintf(out, "%s%s", i ? "; " : " (if ", json_string_value(text));

@@ -2,7 +2,8 @@
  * preview_time.c: how long a run will take: preview.h.
  *
  * A fetcher can't be faster than its rate, nor than its transfers in flight
- * let it: keys / rate, keys * latency / in flight; the greater of the two.
+ * let it: requests / rate, requests * latency / in flight; the greater of the
+ * two. There is a request for each key, or for keys_per_request of them.
  * Where neither is limited, a past run's speed says it, if there is one.
  */
 #include <stdio.h>
@@ -112,7 +113,7 @@ static bool is_only_fetcher(const struct pipeline *pipeline)
 /* ---- time ---- */
 
 struct guess {
-    int64_t keys;
+    int64_t keys, requests;
     double seconds;
     char limit[96];
     json_t *assumed;
@@ -141,18 +142,19 @@ static void guess_seconds(const struct preview *preview,
                           const struct worker *worker, struct guess *guess)
 {
     const struct request *request = &worker->request;
-    double keys = (double)guess->keys, by_rate = 0;
+    double requests = (double)guess->requests, by_rate = 0;
     char why[64], text[96];
-    double turns = keys / (double)in_flight(preview, worker, why, sizeof why);
+    double turns =
+        requests / (double)in_flight(preview, worker, why, sizeof why);
     double by_flight = (turns < 1 ? 1 : turns) * PREVIEW_LATENCY_MS / 1000;
     if (request->rate > 0 && request->rate < PIPELINE_RATE_MAX)
-        by_rate = keys / request->rate;
+        by_rate = requests / request->rate;
     if (by_rate >= by_flight) {
         guess->seconds = by_rate;
         snprintf(guess->limit, sizeof guess->limit, "rate %g/s", request->rate);
     } else if (by_rate == 0 && !request->max_in_flight &&
                preview->past_rate > 0) {
-        guess->seconds = keys / preview->past_rate;
+        guess->seconds = (double)guess->keys / preview->past_rate;
         snprintf(guess->limit, sizeof guess->limit,
                  "as fast as the last run, %.3g keys/s", preview->past_rate);
         return;
@@ -191,15 +193,19 @@ void preview_estimate(const struct preview *preview, json_t *plan)
         if (worker_class_is_fetcher(worker->class)) {
             guess_keys(preview, worker, &guess);
             bool known = guess.keys >= 0;
+            int64_t each = worker->request.keys_per_request;
+            guess.requests = each ? (guess.keys + each - 1) / each : guess.keys;
             if (known)
                 guess_seconds(preview, worker, &guess);
             json_array_append_new(
                 list,
                 json_pack(
-                    "{s:s, s:o, s:o, s:s, s:O}", "worker", worker->name, "keys",
-                    known ? json_integer(guess.keys) : json_null(), "seconds",
-                    known ? json_real(guess.seconds) : json_null(), "limit",
-                    guess.limit, "assumed", guess.assumed));
+                    "{s:s, s:o, s:o, s:o, s:s, s:O}", "worker", worker->name,
+                    "keys", known ? json_integer(guess.keys) : json_null(),
+                    "requests",
+                    known ? json_integer(guess.requests) : json_null(),
+                    "seconds", known ? json_real(guess.seconds) : json_null(),
+                    "limit", guess.limit, "assumed", guess.assumed));
         }
         json_decref(guess.assumed);
     }
