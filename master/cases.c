@@ -104,6 +104,35 @@ static json_t *read_headers(struct reading *reading,
     return headers;
 }
 
+/* The path of the file that an answer names; NULL: it names none, or a
+ * complaint. */
+static const char *path_of(struct reading *reading,
+                           const struct yaml_node *file, const char *complaint)
+{
+    if (!file)
+        return NULL;
+    const char *path = NULL;
+    if (file->kind != YAML_TEXT || strchr(file->text, '/'))
+        wrong(reading, file, complaint);
+    else
+        path = path_in(reading, file->text);
+    if (path && access(path, R_OK))
+        wrong(reading, file, "there is no such file");
+    return path;
+}
+
+/* {line}: what a program answered. */
+static bool read_line(struct reading *reading, const struct yaml_node *node,
+                      json_t *answers)
+{
+    if (!check_keys(reading, node, " line note "))
+        return false;
+    const char *path = path_of(reading, yaml_get(node, "line"),
+                               "line must name a file in the same folder");
+    return !json_array_append_new(answers, json_pack("{s:s*}", "file", path)) &&
+           reading->err->code == ERR_NONE;
+}
+
 /* {status, url, headers, body} as a job has it. */
 static bool read_answer(struct reading *reading, const struct yaml_node *node,
                         json_t *answers)
@@ -113,6 +142,8 @@ static bool read_answer(struct reading *reading, const struct yaml_node *node,
         return wrong(reading, node,
                      "an answer must be a map: {status: 200, "
                      "body: FILE}");
+    if (yaml_get(node, "line"))
+        return read_line(reading, node, answers);
     if (!check_keys(reading, node, " status url headers body note "))
         return false;
     status = yaml_get(node, "status");
@@ -124,13 +155,12 @@ static bool read_answer(struct reading *reading, const struct yaml_node *node,
     if (number < 100 || number > 999)
         return wrong(reading, status ? status : node,
                      "an answer needs a status, 100 to 999");
-    if (body && (body->kind != YAML_TEXT || strchr(body->text, '/')))
-        return wrong(reading, body, "body must name a file in the same folder");
     if (headers && headers->kind != YAML_MAP)
         return wrong(reading, headers, "headers must be a map");
-    const char *path = body ? path_in(reading, body->text) : NULL;
-    if (path && access(path, R_OK))
-        return wrong(reading, body, "there is no such file");
+    const char *path =
+        path_of(reading, body, "body must name a file in the same folder");
+    if (reading->err->code != ERR_NONE)
+        return false;
     json_t *answer =
         json_pack("{s:i, s:o, s:s*}", "status", (int)number, "headers",
                   read_headers(reading, headers), "file", path);
@@ -240,6 +270,10 @@ static void put_answer(FILE *file, const json_t *event, const char *body)
     static const char *const kept[] = {"content-type", "location",
                                        "retry-after"};
     const json_t *headers = json_object_get(event, "headers");
+    if (body && !strcmp(trial_text(event, "class"), "exec")) {
+        fprintf(file, "  - line: %s\n", body);
+        return;
+    }
     fprintf(file, "  - status: %lld\n",
             json_integer_value(json_object_get(event, "status")));
     bool any = false;
@@ -303,8 +337,7 @@ static int copy_body(struct writing *writing, const char *name, long long bytes)
 
 static int put_answers(struct writing *writing, FILE *file)
 {
-    bool json = writing->worker->class == CLASS_HTTP_JSON ||
-                writing->worker->class == CLASS_JSON_LIST;
+    bool json = worker_class_is_json(writing->worker->class);
     json_t *event;
     size_t i;
     int n = 0;

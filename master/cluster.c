@@ -227,9 +227,8 @@ static void on_process_exit(void *context, const char *name, bool crashed,
         log_warn(WHO, "%s; it is started again", why);
     else
         log_debug(WHO, "%s", why);
-    struct master_event event = {.type = MASTER_EVENT_NODE_EXITED};
-    event.exited.node = name;
-    event.exited.crashed = crashed;
+    struct master_event event = {.type = MASTER_EVENT_NODE_EXITED,
+                                 .exited = {.node = name, .crashed = crashed}};
     if (!cluster->over)
         tell_core(cluster, &event);
     CRASH_POINT("master_after_node_exit");
@@ -490,6 +489,7 @@ static int start_nodes(struct cluster *cluster, struct error *err)
         .keys = options->listen.keys,
         .env_files = options->env_files,
         .n_env_files = options->n_env_files,
+        .allow_exec = pipeline_has_programs(options->pipeline),
         .log_json = options->log_json,
         .log_pipe = options->log_file,
     };

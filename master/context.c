@@ -151,9 +151,12 @@ static int allow_sources(const struct context *context, struct error *err)
 int context_check_pipeline(struct context *context,
                            struct complaints *complaints, struct error *err)
 {
-    return pipeline_load(buffer_slice(&context->pipeline_text),
-                         context->pipeline_path, context->settings, complaints,
-                         &context->pipeline, err);
+    int status = pipeline_load(buffer_slice(&context->pipeline_text),
+                               context->pipeline_path, context->settings,
+                               complaints, &context->pipeline, err);
+    return status ? status
+                  : pipeline_find_programs(context->pipeline, context->settings,
+                                           complaints, err);
 }
 
 int context_load_pipeline(struct context *context)

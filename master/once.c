@@ -43,6 +43,8 @@ static int spawn(const struct once_options *options, int job, int events,
     if (processes_find_program(program, err))
         return (int)err->code;
     snprintf(parent, sizeof parent, "%d", (int)getpid());
+    if (options->allow_exec)
+        arguments[n++] = "--allow-exec";
     for (size_t i = 0; i < options->n_env_files && n < ARGUMENTS_MAX - 2; i++) {
         arguments[n++] = "--env";
         arguments[n++] = options->env_files[i];

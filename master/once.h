@@ -17,7 +17,8 @@
 struct once_options {
     const char *const *env_files;
     size_t n_env_files;
-    int record; /* where bodies are written to; -1: nowhere */
+    bool allow_exec; /* it may start the pipeline's programs */
+    int record;      /* where bodies are written to; -1: nowhere */
 };
 
 /*

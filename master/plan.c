@@ -352,6 +352,7 @@ static int plan_worker(const struct plan_options *options,
         return 0;
     case CLASS_HTTP_JSON:
     case CLASS_HTTP_HTML:
+    case CLASS_EXEC:
     case CLASS_STORE:
         return 0;
     }

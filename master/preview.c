@@ -2,6 +2,8 @@
  * the whole. */
 #include "preview.h"
 
+#include <stdlib.h>
+
 #include "pipeline/template.h"
 #include "plan.h"
 #include "trial.h"
@@ -175,6 +177,31 @@ static size_t request_together(const struct preview *preview,
     return n;
 }
 
+/* The line that a program is asked with (node/exec_line.h). */
+static void add_line(json_t *list, const struct worker *worker, const char *key)
+{
+    json_t *asked = json_pack("{s:i, s:s}", "id", 1, "key", key);
+    char *line = json_dumps(asked, 0);
+    json_array_append_new(list,
+                          json_pack("{s:s, s:s, s:s}", "worker", worker->name,
+                                    "key", key, "line", line));
+    free(line);
+    json_decref(asked);
+}
+
+static void add_first(json_t *list, const struct worker *worker,
+                      const char *key)
+{
+    struct buffer url = BUFFER_EMPTY;
+    if (worker->class == CLASS_EXEC)
+        add_line(list, worker, key);
+    else if (request_url(&worker->request, slice_of(key), &url))
+        add_request(list, worker, key, buffer_text(&url), false);
+    else
+        add_request(list, worker, key, "(makes no URL)", false);
+    buffer_free(&url);
+}
+
 /* Of the keys that a source before it gives first. */
 static size_t requests_of_keys(const struct preview *preview,
                                const struct worker *worker, json_t *list)
@@ -188,13 +215,8 @@ static size_t requests_of_keys(const struct preview *preview,
         json_t *key;
         json_array_foreach(preview->first[queue->producers[i]], k, key)
         {
-            struct buffer url = BUFFER_EMPTY;
-            bool good = request_url(&worker->request,
-                                    slice_of(json_string_value(key)), &url);
             if (n++ < PREVIEW_KEYS_SHOWN)
-                add_request(list, worker, json_string_value(key),
-                            good ? buffer_text(&url) : "(makes no URL)", false);
-            buffer_free(&url);
+                add_first(list, worker, json_string_value(key));
         }
     }
     return n;
@@ -211,7 +233,7 @@ static json_t *requests(const struct preview *preview)
              k++)
             add_request(list, worker, NULL, worker->input_values[k], false);
         if (worker_class_is_fetcher(worker->class) &&
-            !requests_of_keys(preview, worker, list))
+            !requests_of_keys(preview, worker, list) && worker->request.url)
             add_request(list, worker, NULL, worker->request.url, false);
     }
     return list;
@@ -262,7 +284,7 @@ static json_t *hosts(const struct pipeline *pipeline)
         const struct worker *worker = &pipeline->workers[i];
         for (size_t k = 0; is_list(worker) && k < worker->n_input_values; k++)
             add_host(list, worker, host_of(worker, worker->input_values[k]));
-        if (worker_class_is_fetcher(worker->class))
+        if (worker_class_is_fetcher(worker->class) && worker->request.url)
             add_host(list, worker, host_of(worker, NULL));
     }
     return list;
@@ -274,7 +296,7 @@ static json_t *retries(const struct pipeline *pipeline)
     for (size_t i = 0; i < pipeline->n_workers; i++) {
         const struct worker *worker = &pipeline->workers[i];
         const struct request *request = &worker->request;
-        if (request->user_agent)
+        if (worker_class_asks_web(worker->class) || worker->class == CLASS_EXEC)
             json_array_append_new(
                 list,
                 json_pack("{s:s, s:i, s:I, s:I, s:I}", "worker", worker->name,
@@ -328,6 +350,14 @@ static json_t *tables(const struct preview *preview)
 
 /* ---- the graph ---- */
 
+static void put_command(struct buffer *text, const struct worker *worker)
+{
+    for (size_t i = 0; i < worker->program.n_command; i++)
+        buffer_printf(text, "%s%s", i ? " " : "", worker->program.command[i]);
+    buffer_printf(text, ", one in each node, %d keys at once",
+                  worker->instances);
+}
+
 static json_t *does(const struct worker *worker)
 {
     struct buffer text = BUFFER_EMPTY;
@@ -339,6 +369,8 @@ static json_t *does(const struct worker *worker)
     else if (worker->request.keys_per_request)
         buffer_printf(&text, "%d keys a request, %d at once in each node",
                       worker->request.keys_per_request, worker->instances);
+    else if (worker->class == CLASS_EXEC)
+        put_command(&text, worker);
     else if (worker_class_is_fetcher(worker->class))
         buffer_printf(&text, "%d at once in each node", worker->instances);
     else if (worker->class == CLASS_STORE)

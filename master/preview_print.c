@@ -91,8 +91,10 @@ static void print_requests(const struct output *output, const json_t *plan)
     put_title(output, "First requests");
     json_array_foreach(json_object_get(plan, "requests"), i, one)
     {
-        fprintf(out, "  %-*s GET ", WORKER_WIDTH, trial_text(one, "worker"));
-        trial_put(out, trial_text(one, "url"));
+        bool line = *trial_text(one, "line");
+        fprintf(out, "  %-*s %s", WORKER_WIDTH, trial_text(one, "worker"),
+                line ? "asks " : "GET ");
+        trial_put(out, trial_text(one, line ? "line" : "url"));
         fputs(json_is_true(json_object_get(one, "more_keys")) ? "...\n" : "\n",
               out);
     }
@@ -103,6 +105,8 @@ static void print_hosts(const struct output *output, const json_t *plan)
     FILE *out = output->file;
     const json_t *one;
     size_t i;
+    if (!json_array_size(json_object_get(plan, "hosts")))
+        return; /* programs are asked, and no site */
     put_title(output, "Hosts, each over all nodes");
     json_array_foreach(json_object_get(plan, "hosts"), i, one)
     {

@@ -99,6 +99,8 @@ static int start(struct process *process, struct error *err)
         arguments[n++] = "--core";
         arguments[n++] = core;
     }
+    if (options->allow_exec)
+        arguments[n++] = "--allow-exec";
     if (options->log_json) {
         arguments[n++] = "--log-format";
         arguments[n++] = "json";

@@ -32,6 +32,7 @@ struct processes_options {
     const char *keys;    /* their folder of keys; NULL: none */
     const char *const *env_files;
     size_t n_env_files;
+    bool allow_exec; /* they may start the pipeline's programs */
     bool log_json;
     bool log_pipe; /* what they log goes into the master's log file */
 };

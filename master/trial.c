@@ -84,7 +84,7 @@ int trial_worker(const struct pipeline *pipeline, const char *name,
 
 int trial_check_web(const struct worker *worker, struct error *err)
 {
-    if (worker->request.user_agent)
+    if (worker_class_asks_web(worker->class) || worker->class == CLASS_EXEC)
         return 0;
     return error_set(err, ERR_USAGE,
                      "worker \"%s\" (%s) asks nothing of the web: there is no "
@@ -145,6 +145,7 @@ static int ask_node(const struct context *context, const struct worker *worker,
     const struct once_options options = {
         .env_files = context->env_files,
         .n_env_files = context->n_env_files,
+        .allow_exec = !answers && pipeline_has_programs(context->pipeline),
         .record = record,
     };
     json_t *job =
@@ -242,6 +243,7 @@ int trial_status(const struct worker *worker, const json_t *events)
     case REASON_TLS:
     case REASON_TIMEOUT:
     case REASON_CUT:
+    case REASON_WORKER_DIED:
         return EXIT_NOT_FINISHED;
     default:
         return worker_class_is_source(worker->class) ? EXIT_NOT_FINISHED

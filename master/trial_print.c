@@ -56,8 +56,9 @@ static void print_request(const struct output *output, const json_t *event)
 {
     FILE *out = output->file;
     put_title(output, event, STYLE_TITLE);
-    fputs("\n  GET ", out);
-    put_member(out, event, "url");
+    bool line = *trial_text(event, "line");
+    fputs(line ? "\n  asked: " : "\n  GET ", out);
+    put_member(out, event, line ? "line" : "url");
     putc('\n', out);
     put_headers(out, json_object_get(event, "headers"));
 }
@@ -67,8 +68,11 @@ static void print_answer(FILE *out, const json_t *event)
     long long status = json_integer_value(json_object_get(event, "status"));
     long long bytes = json_integer_value(json_object_get(event, "bytes"));
     long long us = json_integer_value(json_object_get(event, "us"));
+    bool program = !strcmp(trial_text(event, "class"), "exec");
     if (status)
         fprintf(out, "  status %lld, %lld bytes", status, bytes);
+    else if (program && bytes)
+        fprintf(out, "  answered: %lld bytes", bytes);
     else
         fputs("  no answer", out);
     if (us)

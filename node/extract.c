@@ -43,7 +43,7 @@ struct extractor {
 
 static bool is_json(const struct worker *worker)
 {
-    return worker->class == CLASS_HTTP_JSON || worker->class == CLASS_JSON_LIST;
+    return worker_class_is_json(worker->class);
 }
 
 static bool json_init(struct extractor *extractor)

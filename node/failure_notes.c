@@ -40,6 +40,8 @@ static const char *host_of(struct failure_notes *notes,
     struct slice url = key;
     buffer_clear(&notes->url);
     buffer_clear(&notes->host);
+    if (!worker_class_asks_web(worker->class))
+        return "";
     if (worker_class_is_fetcher(worker->class)) {
         if (!request_url(&worker->request, key, &notes->url))
             return "";

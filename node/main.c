@@ -33,7 +33,7 @@
 
 static const char usage[] =
     "Usage: windrow-node --connect PLACE [OPTION]...\n"
-    "       windrow-node --try [--env FILE]...\n"
+    "       windrow-node --try [--allow-exec] [--env FILE]...\n"
     "Fetch, extract and store, for the master at PLACE. `windrow run` starts\n"
     "its own nodes; on another machine, start this.\n"
     "\n"
@@ -53,6 +53,9 @@ static const char usage[] =
     "  --log-level debug|info|warn|error\n"
     "                     as WINDROW_LOG_LEVEL\n"
     "  --health-file FILE touch FILE each second, as WINDROW_HEALTH_FILE\n"
+    "  --allow-exec       start the programs that a pipeline names (exec): "
+    "whoever\n"
+    "                     has the master's key runs programs as this user\n"
     "  --try              take one job from standard input, as windrow try "
     "and\n"
     "                     windrow test give it, and tell what comes of it\n"
@@ -66,7 +69,7 @@ static const char usage[] =
 struct arguments {
     struct node_options node;
     long parent;
-    bool once, tries;
+    bool once, tries, allows_exec;
     enum log_format log_format;
     const char *health_file;
     char default_name[NODE_NAME_BYTES];
@@ -86,6 +89,7 @@ enum option_id {
     OPTION_HEALTH_FILE,
     OPTION_HEALTHY,
     OPTION_TRY,
+    OPTION_ALLOW_EXEC,
     OPTION_HELP,
     OPTION_VERSION,
 };
@@ -104,6 +108,7 @@ static const struct option options[] = {
     {"health-file", required_argument, NULL, OPTION_HEALTH_FILE},
     {"healthy", required_argument, NULL, OPTION_HEALTHY},
     {"try", no_argument, NULL, OPTION_TRY},
+    {"allow-exec", no_argument, NULL, OPTION_ALLOW_EXEC},
     {"help", no_argument, NULL, OPTION_HELP},
     {"version", no_argument, NULL, OPTION_VERSION},
     {NULL, 0, NULL, 0},
@@ -186,6 +191,9 @@ static int take_option(int id, struct arguments *arguments)
         return EXIT_UNHEALTHY;
     case OPTION_TRY:
         arguments->tries = true;
+        return 0;
+    case OPTION_ALLOW_EXEC:
+        arguments->allows_exec = true;
         return 0;
     case OPTION_HELP:
         fputs(usage, stdout);
@@ -426,6 +434,17 @@ static int open_note(struct arguments *arguments)
     return EXIT_USAGE;
 }
 
+/* It must not have our limits, nor give up what we do. */
+static int open_launcher(struct arguments *arguments)
+{
+    struct error err = ERROR_NONE;
+    if (!arguments->allows_exec ||
+        !launcher_new(&arguments->node.launcher, &err))
+        return 0;
+    log_error(arguments->node.name, "%s", err.text);
+    return EXIT_FAILURE;
+}
+
 static int start(const struct node_options *node)
 {
     struct error err = ERROR_NONE;
@@ -440,6 +459,8 @@ int main(int argc, char **argv)
 {
     share_memory(); /* before there is a second thread */
     process_harden();
+    if (argc == 2 && !strcmp(argv[1], LAUNCHER_OPTION))
+        launcher_process();
     struct arguments arguments = {.node = {.core = -1, .key_name = "node"}};
     arguments.node.settings = settings_new();
     if (!arguments.node.settings)
@@ -450,6 +471,8 @@ int main(int argc, char **argv)
         status = read_secrets(&arguments);
     if (status == 0)
         status = set_log(&arguments);
+    if (status == 0)
+        status = open_launcher(&arguments);
     if (status == 0) {
         signal(SIGPIPE, SIG_IGN);
         signal(SIGXFSZ, SIG_IGN);
@@ -458,9 +481,11 @@ int main(int argc, char **argv)
             !(status = open_health_file(&arguments)) &&
             !(status = open_note(&arguments)) &&
             !(status = give_up_the_rest(&arguments.node, !arguments.tries)))
-            status = arguments.tries ? try_run(arguments.node.settings)
+            status = arguments.tries ? try_run(arguments.node.settings,
+                                               arguments.node.launcher)
                                      : start(&arguments.node);
     }
+    launcher_free(&arguments.node.launcher);
     note_free(&arguments.node.note);
     health_free(&arguments.node.health);
     settings_free(&arguments.node.settings);

@@ -65,7 +65,8 @@ static void carry_out_effects(struct node *node);
 
 static void end(struct node *node, int status, const char *why)
 {
-    log_error(node->options->name, "%s", why);
+    if (why[0])
+        log_error(node->options->name, "%s", why);
     node->over = true;
     node->exit_status = status;
 }
@@ -99,9 +100,9 @@ static void on_note(void *context, const char *note)
     log_warn(node->options->name, "%s", note);
 }
 
-static void on_stuck(void *context, const char *why)
+static void on_stuck(void *context, bool again, const char *why)
 {
-    end(context, EXIT_START_ANEW, why);
+    end(context, again ? EXIT_START_ANEW : EXIT_COULD_NOT_FINISH, why);
 }
 
 static void free_done_runs(struct node *node)
@@ -151,8 +152,9 @@ static void take_welcome(struct node *node, const struct message *message)
     if (node->over)
         return;
     bool known = node->run && run_is(node->run, welcome);
-    if ((!known && run_new(node->base, welcome, node->options->settings,
-                           &callbacks, &fresh, &err)) ||
+    if ((!known &&
+         run_new(node->base, welcome, node->options->settings,
+                 node->options->launcher, &callbacks, &fresh, &err)) ||
         links_connect_tasks(node->links, welcome->task_endpoint, &err)) {
         run_free(&fresh);
         if (error_code_kind(err.code) == ERROR_RETRY)
@@ -279,14 +281,6 @@ static void send_message(struct node *node, struct message *message)
         CRASH_POINT("after_heartbeat");
 }
 
-static void end_with(struct node *node, int status, const char *why)
-{
-    node->over = true;
-    node->exit_status = status;
-    if (why[0])
-        log_error(node->options->name, "%s", why);
-}
-
 static void carry_out(struct node *node, struct node_effect *effect)
 {
     switch (effect->type) {
@@ -307,7 +301,7 @@ static void carry_out(struct node *node, struct node_effect *effect)
             run_forget(node->run);
         break;
     case NODE_EFFECT_EXIT:
-        end_with(node, effect->exit.status, effect->exit.why);
+        end(node, effect->exit.status, effect->exit.why);
         break;
     }
 }

@@ -9,17 +9,19 @@
 #define NODE_NODE_H
 
 #include "base/error.h"
+#include "launcher.h"
 #include "pipeline/settings.h"
 
 struct node_options {
-    const char *name;      /* identity in the cluster */
-    const char *connect;   /* where the cluster is: endpoint.h */
-    const char *keys;      /* folder of keys, for TCP; NULL: none */
-    const char *key_name;  /* of this node's key in there */
-    int core;              /* this process is pinned to it; -1: it is not */
-    bool serve;            /* go on after a run's end */
-    struct note *note;     /* NULL: none; its owner is who fills this */
-    struct health *health; /* NULL: none; its owner is who fills this */
+    const char *name;          /* identity in the cluster */
+    const char *connect;       /* where the cluster is: endpoint.h */
+    const char *keys;          /* folder of keys, for TCP; NULL: none */
+    const char *key_name;      /* of this node's key in there */
+    int core;                  /* this process is pinned to it; -1: it is not */
+    bool serve;                /* go on after a run's end */
+    struct note *note;         /* NULL: none; its owner is who fills this */
+    struct health *health;     /* NULL: none; its owner is who fills this */
+    struct launcher *launcher; /* NULL: no programs; as the two above */
     struct settings *settings;
 };
 

@@ -2,7 +2,7 @@
  * run.c: see run.h. The way of one key through here:
  *
  *   run_start()       the core wants it fetched
- *   on_fetched()      an answer is there: extract, and tell the core
+ *   on_fetched()      an answer is there: answers.c tells the core
  *   run_close()       the core closes its batch: to the store
  *   on_closed()       the commit: tell the core
  */
@@ -13,30 +13,29 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "answers.h"
 #include "base/crash_point.h"
-#include "extract.h"
+#include "base/log.h"
 #include "failure_notes.h"
 #include "fetch.h"
 #include "foreign.h"
 #include "ledger/run_settings.h"
-#include "pipeline/template.h"
 #include "query.h"
 #include "robots.h"
 #include "store.h"
-#include "times.h"
 
 struct run {
     struct run_callbacks callbacks;
     struct foreign foreign;
     int64_t number;
     struct pipeline *pipeline;
-    struct extractor *extractors[PIPELINE_WORKERS_MAX];
-    size_t keys_max; /* of one source; 0: all */
+    struct answers answers;
     struct fetch_pool *fetches;
     struct robots *robots;
     struct queries *queries; /* NULL unless a source is of class sql */
+    struct exec_pool *programs;
+    const struct settings *settings; /* to mask what programs say */
     struct store *store;
-    struct arena keys; /* of a list being extracted */
     struct failure_notes notes;
     int n_closing; /* closings with the store */
     bool retired;
@@ -44,146 +43,43 @@ struct run {
 
 /* ---- answers ---- */
 
-static struct worker *worker_of(const struct request *request)
-{
-    return (struct worker *)((char *)(uintptr_t)request -
-                             offsetof(struct worker, request));
-}
-
-static void tell_fetched(struct run *run, struct fetched *fetched)
-{
-    fetched->wall = clock_wall();
-    struct node_event event = {.type = NODE_EVENT_FETCHED, .fetched = *fetched};
-    run->callbacks.on_event(run->callbacks.context, &event);
-}
-
-/* Takes the fields or keys out of a good answer. */
-static void extract(struct run *run, const struct worker *worker,
-                    struct slice body, struct slice *fields,
-                    struct fetched *fetched, struct extract_result *result)
-{
-    struct extractor *extractor = run->extractors[worker->index];
-    usec_t began = clock_monotonic();
-    if (worker_class_is_fetcher(worker->class)) {
-        fetched->outcome = FETCH_RECORD;
-        CRASH_POINT_KEY("extract", body.data, body.len);
-        extract_fields(extractor, body, fields, result);
-        histogram_add(&node_times()->extract, clock_monotonic() - began);
-        fetched->fields = fields;
-        fetched->rows = extract_rows(extractor);
-        return;
-    }
-    struct slice *keys = NULL;
-    fetched->outcome = FETCH_KEYS;
-    arena_reset(&run->keys);
-    extract_keys(extractor, body, run->keys_max, &run->keys, &keys,
-                 &fetched->n_keys, result);
-    histogram_add(&node_times()->extract, clock_monotonic() - began);
-    fetched->keys = keys;
-}
-
-/* The keys that an answer is waited for by, as they were asked for. */
-static size_t asked(struct run *run, const struct worker *worker,
-                    uint64_t fetch, struct slice *ret_keys, unsigned *ret_nth)
-{
-    struct buffer text = BUFFER_EMPTY;
-    size_t n =
-        run->callbacks.asked(run->callbacks.context, fetch, ret_keys, ret_nth);
-    arena_reset(&run->keys);
-    for (size_t i = 0; i < n; i++) {
-        buffer_clear(&text);
-        bool good = request_asked(&worker->request, ret_keys[i], &text);
-        const char *name = arena_copy(&run->keys, buffer_text(&text), text.len);
-        /* Without memory it has no name, and no part is its. */
-        ret_keys[i] = (struct slice){name, good && name ? text.len : 0};
-    }
-    buffer_free(&text);
-    return n;
-}
-
-/* What a part of an answer says of its key. */
-static void tell_part(struct run *run, const struct worker *worker,
-                      struct slice key, struct slice part,
-                      struct fetched fetched)
-{
-    struct extractor *extractor = run->extractors[worker->index];
-    struct slice fields[PIPELINE_FIELDS_MAX];
-    struct extract_result result;
-    usec_t began = clock_monotonic();
-    CRASH_POINT_KEY("extract", part.data, part.len);
-    extract_part(extractor, key, part, fields, &result);
-    histogram_add(&node_times()->extract, clock_monotonic() - began);
-    fetched.outcome = result.reason ? FETCH_FAILED : FETCH_RECORD;
-    fetched.reason = result.reason;
-    fetched.detail = slice_of(result.detail);
-    fetched.fields = fields;
-    fetched.rows = extract_rows(extractor);
-    tell_fetched(run, &fetched);
-}
-
-/* A good answer to several keys: each is told of by itself, since what was
- * extracted lasts until the next. False: it has no parts at all. */
-static bool tell_parts(struct run *run, const struct worker *worker,
-                       struct slice body, struct fetched fetched,
-                       struct extract_result *result)
-{
-    struct slice keys[PIPELINE_REQUEST_KEYS_MAX];
-    struct slice parts[PIPELINE_REQUEST_KEYS_MAX];
-    unsigned nth[PIPELINE_REQUEST_KEYS_MAX];
-    size_t n = asked(run, worker, fetched.fetch, keys, nth), found = 0;
-    extract_split(run->extractors[worker->index], body, keys, n, parts, result);
-    for (size_t i = 0; i < n; i++)
-        found += parts[i].data != NULL;
-    if (!result->reason && !found && body_is_refusal(&worker->request, body))
-        result->reason = REASON_REFUSED;
-    for (size_t i = 0; i < n && !result->reason; i++) {
-        fetched.nth = nth[i];
-        tell_part(run, worker, keys[i], parts[i], fetched);
-    }
-    return !result->reason;
-}
-
 static void on_fetched(void *context, uint64_t id,
                        const struct fetch_answer *answer)
 {
     struct run *run = context;
-    if (id & ROBOTS_FETCH) {
+    if (id & ROBOTS_FETCH)
         robots_fetched(run->robots, id, answer);
-        return;
-    }
-    const struct worker *worker = worker_of(answer->request);
-    struct slice fields[PIPELINE_FIELDS_MAX];
-    CRASH_POINT("after_fetch");
-    struct extract_result result = {.reason = answer->reason};
-    struct fetched fetched = {.fetch = id,
-                              .http_status = answer->http_status,
-                              .retry_after = answer->retry_after};
-    if (answer->reason != REASON_NONE)
-        snprintf(result.detail, sizeof result.detail, "%s", answer->detail);
-    if (answer->redirect.len) {
-        fetched.outcome = FETCH_REDIRECT;
-        fetched.url = answer->redirect;
-    } else if (answer->reason == REASON_NONE &&
-               worker->request.keys_per_request) {
-        if (tell_parts(run, worker, answer->body, fetched, &result))
-            return;
-    } else if (answer->reason == REASON_NONE) {
-        extract(run, worker, answer->body, fields, &fetched, &result);
-    }
-    if (result.reason != REASON_NONE) {
-        fetched.outcome = FETCH_FAILED;
-        fetched.reason = body_is_refusal(&worker->request, answer->body)
-                             ? REASON_REFUSED
-                             : result.reason;
-        fetched.detail = slice_of(result.detail);
-    }
-    tell_fetched(run, &fetched);
-    CRASH_POINT("after_extract");
+    else
+        answers_fetched(&run->answers, id, answer);
+}
+
+static void on_program_answer(void *context, uint64_t id,
+                              const struct exec_answer *answer)
+{
+    struct run *run = context;
+    answers_program(&run->answers, id, answer);
+}
+
+static void on_program_note(void *context, const char *note)
+{
+    struct run *run = context;
+    char text[LOG_LINE_BYTES];
+    snprintf(text, sizeof text, "%s", note);
+    settings_mask_text(run->settings, text);
+    run->callbacks.on_note(run->callbacks.context, text);
+}
+
+static void on_program_stuck(void *context, bool again, const char *why)
+{
+    struct run *run = context;
+    if (!run->retired)
+        run->callbacks.on_stuck(run->callbacks.context, again, why);
 }
 
 static void on_queried(void *context, uint64_t id,
                        const struct query_answer *answer)
 {
+    struct run *run = context;
     struct fetched fetched = {
         .fetch = id,
         .outcome = answer->reason ? FETCH_FAILED : FETCH_KEYS,
@@ -194,7 +90,7 @@ static void on_queried(void *context, uint64_t id,
         .reason = answer->reason,
         .detail = slice_of(answer->detail),
     };
-    tell_fetched(context, &fetched);
+    answers_tell(&run->answers, &fetched);
 }
 
 static void on_closed(void *context, uint64_t id,
@@ -249,7 +145,7 @@ static void tell_not_started(struct run *run, uint64_t fetch, const char *why)
                               .retry_after = -1,
                               .reason = REASON_INTERNAL,
                               .detail = slice_of(why)};
-    tell_fetched(run, &fetched);
+    answers_tell(&run->answers, &fetched);
 }
 
 static void start_fetch(struct run *run, uint64_t fetch,
@@ -270,7 +166,8 @@ static void on_robots_allowed(void *context, uint64_t fetch,
 
 static void on_robots_answer(void *context, struct fetched *fetched)
 {
-    tell_fetched(context, fetched);
+    struct run *run = context;
+    answers_tell(&run->answers, fetched);
 }
 
 void run_start(struct run *run, const struct node_effect *effect)
@@ -281,6 +178,12 @@ void run_start(struct run *run, const struct node_effect *effect)
     if (worker->class == CLASS_SQL) {
         if (queries_start(run->queries, effect->start.fetch, worker,
                           effect->start.key, effect->start.keys_max, &err))
+            tell_not_started(run, effect->start.fetch, err.text);
+        return;
+    }
+    if (worker->class == CLASS_EXEC) {
+        if (exec_start(run->programs, effect->start.fetch, worker,
+                       effect->start.key, &err))
             tell_not_started(run, effect->start.fetch, err.text);
         return;
     }
@@ -298,6 +201,7 @@ void run_cancel(struct run *run, uint64_t fetch)
 {
     robots_cancel(run->robots, fetch);
     fetch_cancel(run->fetches, fetch);
+    exec_cancel(run->programs, fetch);
 }
 
 void run_close(struct run *run, const struct node_effect *effect)
@@ -313,7 +217,7 @@ void run_close(struct run *run, const struct node_effect *effect)
         run->n_closing--;
         run->callbacks.on_closing_dropped(run->callbacks.context,
                                           effect->close.id);
-        run->callbacks.on_stuck(run->callbacks.context, err.text);
+        run->callbacks.on_stuck(run->callbacks.context, true, err.text);
     }
 }
 
@@ -321,6 +225,7 @@ void run_forget(struct run *run)
 {
     robots_cancel_all(run->robots);
     fetch_cancel_all(run->fetches);
+    exec_cancel_all(run->programs);
     store_forget(run->store);
 }
 
@@ -364,19 +269,6 @@ static int load_pipeline(struct run *run, const struct welcome *welcome,
                       complaints.items[0].text);
     complaints_free(&complaints);
     return status;
-}
-
-static int make_extractors(struct run *run, struct error *err)
-{
-    for (size_t i = 0; i < run->pipeline->n_workers; i++) {
-        const struct worker *worker = &run->pipeline->workers[i];
-        bool extracts = worker_class_is_fetcher(worker->class) ||
-                        worker->class == CLASS_HTML_TABLE ||
-                        worker->class == CLASS_JSON_LIST;
-        if (extracts && !(run->extractors[i] = extractor_new(worker)))
-            return error_set(err, ERR_MEMORY, "no memory for an extractor");
-    }
-    return 0;
 }
 
 /* The pipeline says one thing to the master and another to this node: its keys
@@ -439,8 +331,17 @@ static int open_robots(struct run *run, struct error *err)
     return run->robots ? 0 : error_set(err, ERR_MEMORY, "no memory for a run");
 }
 
+static int open_programs(struct run *run, struct event_base *base,
+                         struct launcher *launcher, struct error *err)
+{
+    const struct exec_callbacks callbacks = {run, on_program_answer,
+                                             on_program_note, on_program_stuck};
+    return exec_pool_new(base, launcher, run->pipeline, &callbacks,
+                         &run->programs, err);
+}
+
 int run_new(struct event_base *base, const struct welcome *welcome,
-            const struct settings *settings,
+            const struct settings *settings, struct launcher *launcher,
             const struct run_callbacks *callbacks, struct run **ret,
             struct error *err)
 {
@@ -450,10 +351,12 @@ int run_new(struct event_base *base, const struct welcome *welcome,
     run->callbacks = *callbacks;
     failure_notes_init(&run->notes, callbacks->on_note, callbacks->context);
     run->number = welcome->run;
-    run->keys_max = (size_t)welcome->key_limit;
+    run->settings = settings;
     if (check_settings(welcome, settings, err) ||
         load_pipeline(run, welcome, settings, err) ||
-        make_extractors(run, err) ||
+        open_programs(run, base, launcher, err) ||
+        answers_init(&run->answers, run->pipeline, (size_t)welcome->key_limit,
+                     &run->callbacks, err) ||
         fetch_pool_new(base, settings_get(settings, "WINDROW_CA_FILE"),
                        on_fetched, run, &run->fetches, err) ||
         open_robots(run, err) ||
@@ -474,10 +377,9 @@ void run_free(struct run **ptr)
     queries_free(&run->queries);
     robots_free(&run->robots);
     fetch_pool_free(&run->fetches);
-    for (size_t i = 0; i < PIPELINE_WORKERS_MAX; i++)
-        extractor_free(&run->extractors[i]);
+    exec_pool_free(&run->programs);
+    answers_fini(&run->answers);
     pipeline_free(&run->pipeline);
-    arena_free(&run->keys);
     failure_notes_end(&run->notes);
     failure_notes_fini(&run->notes);
     foreign_free(&run->foreign);

@@ -15,6 +15,7 @@
 #include "pipeline/settings.h"
 
 struct run;
+struct launcher;
 
 /* What the owner is told, in the loop. */
 struct run_callbacks {
@@ -25,16 +26,18 @@ struct run_callbacks {
     size_t (*asked)(void *context, uint64_t fetch, struct slice *ret_keys,
                     unsigned *ret_nth);
     void (*on_note)(void *context, const char *note); /* for the log */
-    /* Memory is out at a point where nothing can be put off: the process ends,
-     * and another one does the work. */
-    void (*on_stuck)(void *context, const char *why);
+    /* The process ends, since memory is out at a point where nothing can be put
+     * off, or a program is not to be had; `again`: another one may do the work.
+     */
+    void (*on_stuck)(void *context, bool again, const char *why);
 };
 
-/* Everything the welcome says, with this node's own settings. ERR_PIPELINE
- * where the pipeline can't be used with them, and what store_new() says. */
+/* Everything the welcome says, with this node's own settings, and `launcher`
+ * (NULL: none) for programs. ERR_PIPELINE where the pipeline can't be used with
+ * them, and what store_new() and exec_pool_new() say. */
 MUSTCHECK
 int run_new(struct event_base *base, const struct welcome *welcome,
-            const struct settings *settings,
+            const struct settings *settings, struct launcher *launcher,
             const struct run_callbacks *callbacks, struct run **ret,
             struct error *err);
 void run_free(struct run **run);

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "near.h"
 #include "pipeline/template.h"
+#include "try_exec.h"
 #include "try_private.h"
 
 static const char who[] = "try";
@@ -34,7 +35,7 @@ static struct slice keep(struct trial *trial, struct slice text)
 
 /* ---- asking ---- */
 
-static void record_body(struct trial *trial, const struct try_answer *answer)
+void try_record_body(struct trial *trial, const struct try_answer *answer)
 {
     size_t done = 0;
     while (trial->record >= 0 && done < answer->body.len) {
@@ -50,8 +51,8 @@ static void record_body(struct trial *trial, const struct try_answer *answer)
 }
 
 /* Asks, and follows redirects as the core does. */
-static bool ask(struct trial *trial, const struct worker *worker,
-                struct slice key, struct slice url, struct try_answer *ret)
+static bool ask_web(struct trial *trial, const struct worker *worker,
+                    struct slice key, struct slice url, struct try_answer *ret)
 {
     const struct request *request = &worker->request;
     for (int redirects = 0;; redirects++) {
@@ -60,7 +61,7 @@ static bool ask(struct trial *trial, const struct worker *worker,
         try_show_request(trial, worker, key, url, foreign);
         try_web_ask(trial->web, worker, url, foreign, ret);
         trial->http_status = ret->http_status;
-        record_body(trial, ret);
+        try_record_body(trial, ret);
         try_show_answer(trial, worker, ret);
         if (!ret->redirect.len)
             break;
@@ -176,6 +177,14 @@ static bool take_keys(struct trial *trial, const struct worker *worker,
     return fail_extraction(trial, worker, key, buffer_slice(body), &result);
 }
 
+static bool ask_program(struct trial *trial, const struct worker *worker,
+                        struct slice key, struct try_answer *ret)
+{
+    try_exec_ask(trial, worker, key, ret);
+    return ret->reason == REASON_NONE ||
+           fail(trial, worker, key, ret->reason, ret->detail);
+}
+
 static bool url_of(struct trial *trial, const struct worker *worker,
                    struct slice key, struct slice *ret)
 {
@@ -193,15 +202,23 @@ static bool url_of(struct trial *trial, const struct worker *worker,
                         "the key makes no valid URL");
 }
 
+static bool ask(struct trial *trial, const struct worker *worker,
+                struct slice key, struct try_answer *ret)
+{
+    struct slice url;
+    if (worker->class == CLASS_EXEC)
+        return ask_program(trial, worker, key, ret);
+    return url_of(trial, worker, key, &url) &&
+           ask_web(trial, worker, key, url, ret);
+}
+
 /* One worker's part, and, of a fetcher, that of all after it. */
 static bool visit(struct trial *trial, const struct worker *worker,
                   struct slice key)
 {
     struct try_answer answer = {0};
     struct extractor *extractor = extractor_new(worker);
-    struct slice url;
-    bool good = extractor && url_of(trial, worker, key, &url) &&
-                ask(trial, worker, key, url, &answer) &&
+    bool good = extractor && ask(trial, worker, key, &answer) &&
                 (worker_class_is_fetcher(worker->class)
                      ? take_fields
                      : take_keys)(trial, worker, key, extractor, &answer.body);
@@ -229,14 +246,15 @@ static int load(struct trial *trial, struct error *err)
     return status;
 }
 
-/* A worker that asks the web, or a database. */
+/* A worker that asks the web, a program, or a database. */
 static const struct worker *find_worker(const struct trial *trial)
 {
     const char *name = text_of(trial->job, "worker");
     for (size_t i = 0; i < trial->pipeline->n_workers; i++) {
         const struct worker *worker = &trial->pipeline->workers[i];
         if (!strcmp(worker->name, name) &&
-            (worker->request.user_agent || worker->class == CLASS_SQL))
+            (worker_class_asks_web(worker->class) ||
+             worker->class == CLASS_EXEC || worker->class == CLASS_SQL))
             return worker;
     }
     return NULL;
@@ -254,11 +272,14 @@ static const char *key_of(const struct trial *trial,
     return worker->input_values[0];
 }
 
-static int work(struct trial *trial, struct error *err)
+static int work(struct trial *trial, struct launcher *launcher,
+                struct error *err)
 {
+    const json_t *answers = json_object_get(trial->job, "answers");
     if (load(trial, err) ||
-        try_web_new(trial->settings, json_object_get(trial->job, "answers"),
-                    &trial->web, err))
+        try_web_new(trial->settings, answers, &trial->web, err) ||
+        (!answers && pipeline_has_programs(trial->pipeline) &&
+         try_exec_new(trial, launcher, &trial->exec, err)))
         return (int)err->code;
     const struct worker *worker = find_worker(trial);
     if (!worker)
@@ -277,7 +298,7 @@ static int work(struct trial *trial, struct error *err)
     return 0;
 }
 
-int try_run(const struct settings *settings)
+int try_run(const struct settings *settings, struct launcher *launcher)
 {
     static char text[TRY_JOB_BYTES_MAX];
     struct error err = ERROR_NONE;
@@ -288,10 +309,11 @@ int try_run(const struct settings *settings)
     if (!job)
         error_set(&err, ERR_MESSAGE, "the job is no JSON");
     else
-        (void)!work(&trial, &err);
+        (void)!work(&trial, launcher, &err);
     if (err.code != ERR_NONE)
         log_error(who, "%s", err.text);
     try_web_free(&trial.web);
+    try_exec_free(&trial.exec);
     pipeline_free(&trial.pipeline);
     foreign_free(&trial.foreign);
     arena_free(&trial.arena);

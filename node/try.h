@@ -14,8 +14,9 @@
  *
  * What happens is a JSON object a line on standard output, each with `event`:
  *
- *   request   worker, key, url, headers that are sent
- *   answer    worker, status, headers, bytes, us, head (its first characters)
+ *   request   worker, class, key, url, headers that are sent; of exec the line
+ *   answer    worker, class, status, headers, bytes, us, head (its first
+ *             characters)
  *   field     worker, name, at, formula, type, found, raw, value; else reason,
  *             detail; near
  *   rows      worker, name (of a row set), n, reason, detail, near (by field)
@@ -40,7 +41,10 @@
 #define TRY_HEAD_BYTES 240
 #define TRY_RECORD_DESCRIPTOR 3
 
-/* The process's exit status: 0 where `end` was told. */
-int try_run(const struct settings *settings);
+struct launcher;
+
+/* The process's exit status: 0 where `end` was told. `launcher` is for
+ * programs; NULL: none may be started. */
+int try_run(const struct settings *settings, struct launcher *launcher);
 
 #endif

@@ -12,6 +12,7 @@ struct trial {
     struct pipeline *pipeline;
     const json_t *job;
     struct try_web *web;
+    struct try_exec *exec; /* NULL: no programs */
     struct foreign foreign;
     struct arena arena; /* keys, URLs */
     int record;         /* descriptor; -1: none */
@@ -24,11 +25,17 @@ struct trial {
     struct extract_result result;
 };
 
+/* try.c: into the record, if there is one. */
+void try_record_body(struct trial *trial, const struct try_answer *answer);
+
 /* try_show.c: an event, which is taken; NULL: memory was out. */
 void try_emit(struct trial *trial, json_t *event);
 
 void try_show_request(struct trial *trial, const struct worker *worker,
                       struct slice key, struct slice url, bool foreign);
+/* The line that a program is asked with. */
+void try_show_asked(struct trial *trial, const struct worker *worker,
+                    struct slice key, struct slice line);
 void try_show_answer(struct trial *trial, const struct worker *worker,
                      const struct try_answer *answer);
 /* Each field by itself; the first that fails leaves `near` in the trial. */

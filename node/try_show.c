@@ -92,6 +92,15 @@ void try_show_request(struct trial *trial, const struct worker *worker,
                        "url", near_text(url), "headers", headers));
 }
 
+void try_show_asked(struct trial *trial, const struct worker *worker,
+                    struct slice key, struct slice line)
+{
+    try_emit(trial, json_pack("{s:s, s:s, s:s, s:o, s:o}", "event", "request",
+                              "worker", worker->name, "class",
+                              worker_class_name(worker->class), "key",
+                              near_text(key), "line", near_text(line)));
+}
+
 /* Those that say something, without the site's cookies. */
 static json_t *shown_headers(const json_t *headers)
 {
@@ -116,8 +125,10 @@ void try_show_answer(struct trial *trial, const struct worker *worker,
     while (head.len && head.len == TRY_HEAD_BYTES &&
            ((unsigned char)answer->body.data[head.len] & 0xC0) == 0x80)
         head.len--;
-    try_emit(trial, json_pack("{s:s, s:s, s:i, s:o, s:I, s:I, s:o, s:s, s:o}",
+    try_emit(trial, json_pack("{s:s, s:s, s:s, s:i, s:o, s:I, s:I, s:o, s:s, "
+                              "s:o}",
                               "event", "answer", "worker", worker->name,
+                              "class", worker_class_name(worker->class),
                               "status", answer->http_status, "headers",
                               shown_headers(answer->headers), "bytes",
                               (json_int_t)answer->body.len, "us",
@@ -190,8 +201,8 @@ static json_t *near_field(const struct worker *worker,
 {
     if (!field->at)
         return NULL;
-    return worker->class == CLASS_HTTP_JSON ? near_pointer(body, field->at)
-                                            : near_xpath(body, field->at);
+    return worker_class_is_json(worker->class) ? near_pointer(body, field->at)
+                                               : near_xpath(body, field->at);
 }
 
 /* `stored` is what becomes of it with all the others; NULL: they fail. */

@@ -166,6 +166,17 @@ static void read_body(struct try_answer *answer, const char *path,
         fail(answer, REASON_TOO_LARGE, "the body exceeds body_max");
 }
 
+void try_web_recorded(struct try_web *web, int64_t bytes_max,
+                      struct try_answer *ret)
+{
+    json_t *entry = json_array_get(web->answers, web->n_answered++);
+    const char *file = json_string_value(json_object_get(entry, "file"));
+    if (file)
+        read_body(ret, file, bytes_max);
+    else
+        fail(ret, REASON_INTERNAL, "the record has no line for it");
+}
+
 static void recorded(struct try_web *web, const struct worker *worker,
                      struct try_answer *answer)
 {

@@ -40,4 +40,8 @@ void try_web_free(struct try_web **web);
 void try_web_ask(struct try_web *web, const struct worker *worker,
                  struct slice url, bool foreign, struct try_answer *ret);
 
+/* The file of the record's next answer, whole, as the body. */
+void try_web_recorded(struct try_web *web, int64_t bytes_max,
+                      struct try_answer *ret);
+
 #endif

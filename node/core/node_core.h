@@ -138,7 +138,7 @@ struct node_effect {
             const struct slice *keys; /* keys_per_request: all of them, `key`
                                          the first; valid as the effect */
             size_t n_keys;            /* elsewhere 1 */
-            struct slice url;         /* what to ask; empty for sql */
+            struct slice url;         /* what to ask; empty for sql and exec */
             size_t keys_max;    /* sources: how many keys are wanted; 0: all */
             usec_t crawl_delay; /* what the core knows of the host's */
         } start;

@@ -76,7 +76,7 @@ static struct slice make_url(struct node_core *core,
                              const struct slice *keys, size_t *n)
 {
     struct slice url = redirect.data ? redirect : keys[0];
-    if (worker->class == CLASS_SQL)
+    if (!worker_class_asks_web(worker->class))
         return slice_of("");
     if (!redirect.data && worker_class_is_fetcher(worker->class)) {
         buffer_clear(&core->url);

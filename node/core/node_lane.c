@@ -146,8 +146,8 @@ struct lane *node_lane_get(struct node_core *core, struct crew *crew,
 
 static bool can_work(enum worker_class class)
 {
-    return worker_class_is_fetcher(class) || class == CLASS_HTML_TABLE ||
-           class == CLASS_JSON_LIST || class == CLASS_SQL;
+    return worker_class_is_fetcher(class) || worker_class_asks_web(class) ||
+           class == CLASS_SQL;
 }
 
 static void crew_init(struct crew *crew, const struct worker *worker,
@@ -156,7 +156,7 @@ static void crew_init(struct crew *crew, const struct worker *worker,
     crew->worker = worker;
     crew->can_work = can_work(worker->class);
     crew->has_budget =
-        worker->class != CLASS_SQL &&
+        worker_class_asks_web(worker->class) &&
         (worker->request.rate > 0 || worker->request.max_in_flight > 0);
     crew->share_number = 0;
     crew->share_end = NEVER_SPENT;
@@ -177,7 +177,7 @@ static bool open_fixed(struct node_core *core, struct crew *crew)
     struct slice host = {0};
     if (crew->fixed || !crew->can_work)
         return true;
-    if (crew->worker->class != CLASS_SQL) {
+    if (worker_class_asks_web(crew->worker->class)) {
         buffer_clear(&core->url);
         if (!worker_class_is_fetcher(crew->worker->class) ||
             !request_fixed_host(&crew->worker->request, &core->url)) {

@@ -46,6 +46,13 @@
     X(REASON_NO_COLUMN, "no_column", false, "the table has no such column")    \
     X(REASON_NO_KEYS, "no_keys", false, "the list holds no keys")              \
     X(REASON_QUERY, "query", false, "the source's query failed")               \
+    X(REASON_WORKER_DIED, "worker_died", true,                                 \
+      "the program ended while it worked on the key")                          \
+    X(REASON_WORKER_ANSWER, "worker_answer", true,                             \
+      "the program's line is no answer")                                       \
+    X(REASON_WORKER_RETRY, "worker_retry", true,                               \
+      "the program gave an error that may pass")                               \
+    X(REASON_WORKER_ERROR, "worker_error", false, "the program gave an error") \
     X(REASON_DATABASE, "database_refused", false,                              \
       "the database refused the row")                                          \
     X(REASON_KILLED_NODE, "killed_node", false,                                \

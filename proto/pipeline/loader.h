@@ -165,6 +165,10 @@ void parse_values(struct loader *, struct worker *);
 /* pipeline_rows.c: several rows out of one answer. */
 extern const struct shape row_set_shape;
 void read_rows(struct loader *, struct worker *, const struct yaml_node *);
+/* pipeline_exec.c: a program of the user's. */
+void exec_defaults(struct worker *);
+void read_command(struct loader *, struct worker *, const struct yaml_node *);
+void read_env(struct loader *, struct worker *, const struct yaml_node *);
 /* pipeline_check.c: queues and workers as a graph. */
 void check_graph(struct loader *loader);
 

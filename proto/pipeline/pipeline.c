@@ -26,6 +26,7 @@ const char *worker_class_name(enum worker_class class)
         [CLASS_VALUES] = "values",
         [CLASS_HTTP_JSON] = "http_json",
         [CLASS_HTTP_HTML] = "http_html",
+        [CLASS_EXEC] = "exec",
         [CLASS_STORE] = "store",
     };
     CHECK((size_t) class < sizeof names / sizeof *names);
@@ -39,7 +40,20 @@ bool worker_class_is_source(enum worker_class class)
 
 bool worker_class_is_fetcher(enum worker_class class)
 {
-    return class == CLASS_HTTP_JSON || class == CLASS_HTTP_HTML;
+    return class == CLASS_HTTP_JSON || class == CLASS_HTTP_HTML ||
+           class == CLASS_EXEC;
+}
+
+bool worker_class_asks_web(enum worker_class class)
+{
+    return class == CLASS_HTML_TABLE || class == CLASS_JSON_LIST ||
+           class == CLASS_HTTP_JSON || class == CLASS_HTTP_HTML;
+}
+
+bool worker_class_is_json(enum worker_class class)
+{
+    return class == CLASS_JSON_LIST || class == CLASS_HTTP_JSON ||
+           class == CLASS_EXEC;
 }
 
 /* The folder of `path`, or "."; kept with its slash only for "/". */

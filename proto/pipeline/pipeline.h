@@ -38,10 +38,15 @@
 #define PIPELINE_INSTANCES_MAX 20000
 #define PIPELINE_REQUEST_KEYS_MAX 100 /* keys_per_request */
 #define PIPELINE_CONNECTIONS_MAX 64   /* instances of sources and stores */
+#define PIPELINE_UNANSWERED_MAX 1000  /* instances of exec */
 #define PIPELINE_COLUMN_NUMBER_MAX 1000
 #define PIPELINE_RATE_MIN 0.0001 /* requests a second: one in some hours */
 #define PIPELINE_RATE_MAX 1e6
 #define PIPELINE_IN_FLIGHT_MAX 1000000
+#define PROGRAM_ARGUMENTS_MAX 64
+#define PROGRAM_VARIABLES_MAX 64
+#define PROGRAM_BYTES_MAX (16 * 1024) /* its command and its variables */
+#define PROGRAM_MEMORY (1LL << 30)
 #define PIPELINE_COMPLAINTS_MAX 50
 #define KEY_BYTES_MAX 512 /* of a key; longer ones are refused */
 
@@ -53,6 +58,7 @@ enum worker_class {
     CLASS_VALUES,     /* source, read by the master: input_values are keys */
     CLASS_HTTP_JSON,  /* fetcher: one key in, one record out */
     CLASS_HTTP_HTML,  /* fetcher */
+    CLASS_EXEC,       /* fetcher: asks a program of the user's */
     CLASS_STORE,      /* sink */
 };
 
@@ -60,6 +66,9 @@ enum worker_class {
 const char *worker_class_name(enum worker_class class);
 bool worker_class_is_source(enum worker_class class);
 bool worker_class_is_fetcher(enum worker_class class);
+/* Whether it asks URLs; whether what it is answered is JSON. */
+bool worker_class_asks_web(enum worker_class class);
+bool worker_class_is_json(enum worker_class class);
 
 struct queue {
     const char *name;
@@ -78,7 +87,8 @@ struct replace {
     regex_t compiled;
 };
 
-/* How a worker asks the web: html_table, json_list, http_json, http_html. */
+/* How a worker asks the web: html_table, json_list, http_json, http_html. Of
+ * exec only the timeout, body_bytes_max and retry count. */
 struct request {
     const char *url;       /* fetchers: a template with {key}, or with {keys};
                               sources:       NULL */
@@ -203,6 +213,18 @@ struct sql_source {
     const char *database; /* URL; NULL: where the rows go */
 };
 
+/* exec: what is started, once in each node, in the pipeline file's folder. It
+ * needs no shell: the first text is the program, looked for in PATH where it
+ * has no slash. */
+struct program {
+    const char **command;
+    size_t n_command;
+    const char **variables; /* "NAME=value" */
+    size_t n_variables;
+    int64_t memory_bytes_max;
+    int line, column; /* of the command, in the file */
+};
+
 enum column_source {
     COLUMN_KEY,
     COLUMN_FETCHED_AT,
@@ -235,7 +257,8 @@ struct worker {
     int *output_queues;
     size_t n_output_queues;
     int instances; /* fetchers: transfers in flight in a node, default 64;
-                      sources: default 4; store: connections, default 2 */
+                      exec: keys that its program has, default 16; sources:
+                      default 4; store: connections, default 2 */
     const char **input_values;
     size_t n_input_values;
     struct request request; /* where the class asks the web */
@@ -244,7 +267,7 @@ struct worker {
     size_t n_fields;
     struct formula *requires; /* fetchers: a record meets them, or fails */
     size_t n_requires;
-    struct row_set *sets; /* http_json */
+    struct row_set *sets; /* http_json, exec */
     size_t n_sets;
     struct for_key for_key; /* http_json with keys_per_request */
     union {
@@ -252,6 +275,7 @@ struct worker {
         struct list_source list;
         struct file_source file;
         struct sql_source sql;
+        struct program program;
         struct sink sink;
     };
 };
@@ -310,6 +334,18 @@ MUSTCHECK
 int pipeline_load_to_look(struct slice text, const struct settings *settings,
                           struct pipeline **ret, struct error *err);
 void pipeline_free(struct pipeline **pipeline);
+
+/*
+ * Whether each program that the pipeline names is there and may be started, as
+ * this process sees it: ERR_PIPELINE and complaints where not. That is no part
+ * of pipeline_load(), since a pipeline is also read where it never runs.
+ */
+MUSTCHECK
+int pipeline_find_programs(struct pipeline *pipeline,
+                           const struct settings *settings,
+                           struct complaints *complaints, struct error *err);
+/* Whether any worker is of class exec. */
+bool pipeline_has_programs(const struct pipeline *pipeline);
 
 /* Reads the file at `path` into `ret` (ERR_FILE, ERR_LIMIT). */
 MUSTCHECK

@@ -259,7 +259,7 @@ static void parse_at(struct loader *loader, const struct worker *worker,
                      struct field *field, const struct yaml_node *node)
 {
     field->at = "";
-    if (worker->class == CLASS_HTTP_JSON && node->kind == YAML_TEXT &&
+    if (worker_class_is_json(worker->class) && node->kind == YAML_TEXT &&
         !node->plain && !*node->text)
         return; /* the document itself */
     const char *what = load_printf(loader, "field '%s'", field->name);
@@ -267,7 +267,7 @@ static void parse_at(struct loader *loader, const struct worker *worker,
     if (!at)
         return;
     field->at = at;
-    if (worker->class == CLASS_HTTP_JSON)
+    if (worker_class_is_json(worker->class))
         check_pointer(loader, node, at);
     else
         check_xpath(loader, node, at);
@@ -279,7 +279,7 @@ static bool parse_kind(struct loader *loader, const struct worker *worker,
 {
     const struct yaml_node *type = yaml_get(node, "type");
     const struct yaml_node *compute =
-        worker->class == CLASS_HTTP_JSON ? yaml_get(node, "compute") : NULL;
+        worker_class_is_json(worker->class) ? yaml_get(node, "compute") : NULL;
 
     if (compute && type)
         complain(loader, type,
@@ -301,13 +301,14 @@ static void parse_field_map(struct loader *loader, const struct worker *worker,
     const struct yaml_node *value = yaml_get(node, "value");
 
     load_check_keys(loader, node, "a field",
-                    worker->class == CLASS_HTTP_JSON ? json_field_members
-                                                     : html_field_members);
+                    worker_class_is_json(worker->class) ? json_field_members
+                                                        : html_field_members);
     if (at)
         parse_at(loader, worker, field, at);
     else if (!value)
         complain(loader, node, "a field needs 'at': a %s",
-                 worker->class == CLASS_HTTP_JSON ? "JSON Pointer" : "XPath");
+                 worker_class_is_json(worker->class) ? "JSON Pointer"
+                                                     : "XPath");
     if (value)
         load_formula(loader, value, "value", &field->value);
     if (value && !at && yaml_get(node, "type"))

@@ -103,6 +103,8 @@ static void read_robots(struct loader *loader, struct worker *worker,
 #define OF_FETCHERS (OF(CLASS_HTTP_JSON) | OF(CLASS_HTTP_HTML))
 #define OF_LISTS (OF_TABLE | OF_LIST)
 #define OF_WEB (OF_LISTS | OF_FETCHERS)
+#define OF_EXEC OF(CLASS_EXEC)
+#define OF_JSON (OF(CLASS_HTTP_JSON) | OF_EXEC)
 #define OF_STORE OF(CLASS_STORE)
 
 #define TEXT SHAPE_OF_TEXT
@@ -140,6 +142,7 @@ static const struct shape header = {.kind = SHAPE_TEXT, .least = 1};
     }
 #define KEY_AS_HOST "^[Hh][Tt][Tt][Pp][Ss]?://[{](key|symbol)[}]"
 #define TOKEN "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$" /* RFC 9110, 5.6.2 */
+#define VARIABLE "^[A-Za-z_][A-Za-z0-9_]*$"
 #define RATE_PATTERN "^([0-9]+\\.?[0-9]*|\\.[0-9]+)/[smh]$|^unlimited$"
 /* name or schema.name */
 #define TABLE_PATTERN                                                          \
@@ -163,6 +166,9 @@ static const struct option {
     {{"body_max", OF_LISTS, 0, BYTES(1024, 256LL << 20), "8MiB",
       "of an answer, unpacked"},
      .at = AT(request.body_bytes_max)},
+    {{"body_max", OF_EXEC, 0, BYTES(1024, 256LL << 20), "1MiB",
+      "of a line that the program answers"},
+     .at = AT(request.body_bytes_max)},
     {{"column", OF_TABLE, OF_TABLE, COLUMN, NULL,
       "the column's header, or its number, from 1"},
      .read = read_column},
@@ -172,6 +178,10 @@ static const struct option {
     {{"columns", OF_STORE, OF_STORE, COLUMNS, NULL,
       "pairs of column and source: key, fetched_at, or a field"},
      .read = read_columns},
+    {{"command", OF_EXEC, OF_EXEC,
+      SHAPE_OF_MANY(SHAPE_LIST, 1, PROGRAM_ARGUMENTS_MAX, &shape_text), NULL,
+      "the program and its arguments; no shell is between"},
+     .read = read_command},
     {{"connect_timeout", OF_WEB, 0,
       DURATION(10 * USEC_PER_MSEC, 300 * USEC_PER_SEC), "5s",
       "until the connection stands"},
@@ -183,7 +193,10 @@ static const struct option {
     {{"deny_private", OF_WEB, 0, BOOLEAN, "false",
       "refuse loopback, link-local and private addresses"},
      .at = AT(request.deny_private)},
-    {{"fields", OF(CLASS_HTTP_JSON), 0, FIELDS(&json_field_shape), NULL,
+    {{"env", OF_EXEC, 0, MAP(0, PROGRAM_VARIABLES_MAX, &any_text, VARIABLE),
+      NULL, "variables of the program's environment, beside a few of ours"},
+     .read = read_env},
+    {{"fields", OF_JSON, 0, FIELDS(&json_field_shape), NULL,
       "what is taken out of each answer: JSON Pointers"},
      .read = read_fields},
     {{"fields", OF(CLASS_HTTP_HTML), OF(CLASS_HTTP_HTML),
@@ -220,6 +233,9 @@ static const struct option {
     {{"max_in_flight", OF_WEB, 0, IN_FLIGHT, "unlimited",
       "transfers in flight at each host, over all nodes"},
      .read = read_max_in_flight},
+    {{"memory", OF_EXEC, 0, BYTES(16LL << 20, 1LL << 40), "1GiB",
+      "that the program may allocate"},
+     .at = AT(program.memory_bytes_max)},
     {{"path", OF(CLASS_FILE), 0, TEXT, NULL,
       "the file; a relative path begins at the pipeline's folder"},
      .at = AT(file.path)},
@@ -236,16 +252,17 @@ static const struct option {
       "[\"Too Many Requests\"]",
       "texts in a short body that mean come back later, whatever the status"},
      .read = read_refusals},
-    {{"require", OF_FETCHERS, 0, LIST(PIPELINE_REQUIRES_MAX, &shape_text), NULL,
+    {{"require", OF_FETCHERS | OF_EXEC, 0,
+      LIST(PIPELINE_REQUIRES_MAX, &shape_text), NULL,
       "conditions; a record that does not meet one is a failure"},
      .read = read_require},
-    {{"retry", OF_WEB, 0, SHAPE_OF_MEMBERS(retry_members), NULL,
+    {{"retry", OF_WEB | OF_EXEC, 0, SHAPE_OF_MEMBERS(retry_members), NULL,
       "how often a key is tried, and the waits between"},
      .read = read_retry},
     {{"robots", OF_WEB, 0, SHAPE_OF_CHOICE(robots_choices), "ignore",
       "ask each host for its robots.txt first, and keep to it"},
      .read = read_robots},
-    {{"rows", OF(CLASS_HTTP_JSON), 0,
+    {{"rows", OF_JSON, 0,
       MAP(1, PIPELINE_ROW_SETS_MAX, &row_set_shape, "^" NAMES), NULL,
       "several rows out of each answer: arrays, or an array of objects"},
      .read = read_rows},
@@ -262,6 +279,9 @@ static const struct option {
      .read = read_table_xpath},
     {{"timeout", OF_WEB, 0, DURATION(10 * USEC_PER_MSEC, 3600 * USEC_PER_SEC),
       "30s", "of one transfer, all in all"},
+     .at = AT(request.timeout)},
+    {{"timeout", OF_EXEC, 0, DURATION(10 * USEC_PER_MSEC, 3600 * USEC_PER_SEC),
+      "30s", "of one answer; beyond it the program is started anew"},
      .at = AT(request.timeout)},
     {{"url", OF_FETCHERS, OF_FETCHERS,
       SHAPE_OF_PATTERN(SHAPE_URL_PATTERN
@@ -328,6 +348,8 @@ static void set_defaults(struct worker *worker)
     if (OF(worker->class) & OF_WEB)
         request_defaults(&worker->request,
                          worker_class_is_fetcher(worker->class));
+    if (worker->class == CLASS_EXEC)
+        exec_defaults(worker);
     if (worker->class == CLASS_JSON_LIST)
         worker->list = (struct list_source){.list = "", .key = ""};
 }
@@ -371,9 +393,10 @@ static void check_together(struct loader *loader, struct worker *worker,
         complain(loader, node,
                  "a column by number needs one of table, "
                  "table_class and table_xpath");
-    if (worker->class == CLASS_HTTP_JSON && !yaml_get(node, "fields") &&
+    if (OF(worker->class) & OF_JSON && !yaml_get(node, "fields") &&
         !yaml_get(node, "rows"))
-        complain(loader, node, "http_json needs option 'fields', or 'rows'");
+        complain(loader, node, "%s needs option 'fields', or 'rows'",
+                 worker_class_name(worker->class));
     if (worker->request.adaptive && !(worker->request.rate > 0))
         complain(loader, node,
                  "adaptive needs a rate: the most that it may try");

@@ -130,12 +130,19 @@ const struct member shape_of_older_worker[] = {
 
 struct shape shape_of_instances(enum worker_class class, int *ret_default)
 {
+    static const struct shape connections =
+        SHAPE_OF_NUMBER(SHAPE_INTEGER, 1, PIPELINE_CONNECTIONS_MAX);
+    static const struct shape transfers =
+        SHAPE_OF_NUMBER(SHAPE_INTEGER, 1, PIPELINE_INSTANCES_MAX);
+    static const struct shape unanswered =
+        SHAPE_OF_NUMBER(SHAPE_INTEGER, 1, PIPELINE_UNANSWERED_MAX);
     bool fetcher = worker_class_is_fetcher(class);
-    struct shape shape = SHAPE_OF_NUMBER(SHAPE_INTEGER, 1,
-                                         fetcher ? PIPELINE_INSTANCES_MAX
-                                                 : PIPELINE_CONNECTIONS_MAX);
-    *ret_default = fetcher ? 64 : class == CLASS_STORE ? 2 : 4;
-    return shape;
+
+    *ret_default = class == CLASS_EXEC    ? 16
+                   : fetcher              ? 64
+                   : class == CLASS_STORE ? 2
+                                          : 4;
+    return class == CLASS_EXEC ? unanswered : fetcher ? transfers : connections;
 }
 
 bool shape_of_input_values(enum worker_class class, struct shape *ret,

@@ -11,6 +11,7 @@
  *   pipeline_several.c   for_key
  *   pipeline_fields.c    a field, a column
  *   pipeline_compute.c   what a field computes
+ *   pipeline_exec.c      a program of the user's
  *   shape.c              the file itself, queues, workers
  */
 #ifndef PIPELINE_SHAPE_H

@@ -120,6 +120,14 @@ static void dump_kind(const struct worker *w, struct buffer *out)
         dump_text(out, "path", w->file.path);
         dump_text(out, "column", w->file.column);
         break;
+    case CLASS_EXEC:
+        for (size_t i = 0; i < w->program.n_command; i++)
+            dump_text(out, "command", w->program.command[i]);
+        for (size_t i = 0; i < w->program.n_variables; i++)
+            dump_text(out, "variable", w->program.variables[i]);
+        dump_number(out, "memory", w->program.memory_bytes_max);
+        dump_request(&w->request, out);
+        break;
     case CLASS_STORE:
         dump_sink(&w->sink, out);
         break;

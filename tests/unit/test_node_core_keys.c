@@ -10,13 +10,13 @@
 #include "pipeline/template.h"
 
 /* Workers, in the order of the pipeline. */
-enum { QUOTES, BUDGET, HOSTS, PAGES, STORE, LIST };
+enum { QUOTES, BUDGET, HOSTS, PAGES, STORE, LIST, PROGRAM };
 
 static const char pipeline[] =
     "version: 1\n"
     "name: test\n"
     "queues: [{name: keys}, {name: budgets}, {name: hosts}, {name: pages},\n"
-    "         {name: prices}]\n"
+    "         {name: prices}, {name: asked}]\n"
     "workers:\n"
     "  - {name: quotes, class: http_json, input_queue: keys,\n"
     "     output_queues: [prices], instances: 2,\n"
@@ -36,8 +36,12 @@ static const char pipeline[] =
     "  - {name: store, class: store, input_queue: prices,\n"
     "     options: {table: prices, columns: {symbol: key, price: price}}}\n"
     "  - {name: list, class: html_table,\n"
-    "     output_queues: [keys, budgets, hosts, pages],\n"
-    "     input_values: ['http://w/list'], options: {column: Symbol}}\n";
+    "     output_queues: [keys, budgets, hosts, pages, asked],\n"
+    "     input_values: ['http://w/list'], options: {column: Symbol}}\n"
+    "  - {name: program, class: exec, input_queue: asked,\n"
+    "     output_queues: [prices], instances: 2,\n"
+    "     options: {command: [x], fields: {price: /p},\n"
+    "               retry: {attempts: 2, backoff: 1s}}}\n";
 
 static int begin(void **state)
 {
@@ -73,6 +77,22 @@ static void test_instances(void **state)
     expect("start A http://h/A\nstart B http://h/B\n");
     record("B", "1");
     expect("start C http://h/C\n");
+}
+
+/* A program is asked for a key as a site is, but for its URL. */
+static void test_a_program(void **state)
+{
+    (void)state;
+    task(7, PROGRAM, "A B C");
+    expect("start A \nstart B \n");
+    failed("A", REASON_WORKER_DIED);
+    record("B", "1");
+    expect("start C \n");
+    pass_until_effect(10 * SECOND);
+    expect("start A \n");
+    record("C", "2");
+    failed("A", REASON_WORKER_DIED);
+    expect("close 7: store B=1 C=2; failed A worker_died 2; done 3\n");
 }
 
 /* While the store waits for its database nothing starts; what flies goes on. */
@@ -588,6 +608,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_instances),
+        TEST(test_a_program),
         TEST(test_store_waits),
         TEST(test_closings_stop_starts),
         TEST(test_hosts_take_turns),
