@@ -151,7 +151,7 @@ struct node_effect {
         } close;
         struct {
             int status;
-            char why[ERROR_TEXT_BYTES]; /* "" where there is nothing to say */
+            const char *why; /* the core's; "": there is nothing to say */
         } exit;
     };
 };

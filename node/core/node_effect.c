@@ -87,6 +87,6 @@ bool node_core_effect(struct node_core *core, struct node_effect *ret)
     core->exit_told = true;
     *ret = (struct node_effect){.type = NODE_EFFECT_EXIT};
     ret->exit.status = core->exit_status;
-    memcpy(ret->exit.why, core->exit_why, sizeof ret->exit.why);
+    ret->exit.why = core->exit_why;
     return true;
 }
