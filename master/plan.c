@@ -8,6 +8,7 @@
 
 #include "base/crash_point.h"
 #include "base/log.h"
+#include "lines.h"
 #include "pipeline/spell.h"
 #include "pipeline/template.h"
 #include "plan_filler.h"
@@ -22,11 +23,16 @@ static bool is_full(const struct plan_filler *filler)
     return limit && filler->n_keys >= limit;
 }
 
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
 static struct slice trim(struct slice text)
 {
-    while (text.len && strchr(" \t\r\n", text.data[text.len - 1]))
+    while (text.len && is_blank(text.data[text.len - 1]))
         text.len--;
-    while (text.len && strchr(" \t", text.data[0])) {
+    while (text.len && is_blank(text.data[0])) {
         text.data++;
         text.len--;
     }
@@ -162,12 +168,13 @@ static bool csv_key(char *line, int column, struct slice *ret)
     return true;
 }
 
-static int take_key(struct plan_filler *filler, char *line, int column,
-                    const char *path, long number, struct error *err)
+static int take_key(struct plan_filler *filler, char *line, size_t len,
+                    int column, const char *path, long number,
+                    struct error *err)
 {
     struct slice key = slice_of("");
     if (column < 0)
-        key = trim(slice_of(line));
+        key = trim((struct slice){line, len});
     else if (!csv_key(line, column, &key))
         return unclosed(path, number, err);
     if (!key.len || (column < 0 && key.data[0] == '#'))
@@ -180,39 +187,27 @@ static int take_key(struct plan_filler *filler, char *line, int column,
     return plan_add_key(filler, key, err);
 }
 
-/* The next line, at most a byte more than PLAN_LINE_BYTES_MAX of it; false at
- * the end. */
-static bool read_line(FILE *file, char *line, size_t *ret_len)
+/* Makes a text of a line: without the line's end, and, in the first line,
+ * without a byte order mark. NULL: it is too long or no text. */
+static char *line_text(char *line, size_t *ret_len, const char *path,
+                       long number, struct error *err)
 {
-    size_t len = 0;
-    int byte = 0;
-    while (len <= PLAN_LINE_BYTES_MAX && byte != '\n' &&
-           (byte = getc_unlocked(file)) != EOF)
-        line[len++] = (char)byte;
-    line[len] = '\0';
-    *ret_len = len;
-    return len > 0;
-}
-
-/* Makes a text of what read_line() gave: without the line's end, and, in the
- * first line, without a byte order mark. NULL: it is too long or no text. */
-static char *line_text(char *line, size_t len, const char *path, long number,
-                       struct error *err)
-{
-    if (len > PLAN_LINE_BYTES_MAX) {
+    size_t len = *ret_len;
+    if (len > LINE_BYTES_MAX) {
         error_set(err, ERR_LIMIT, "%s:%ld: a line of more than %d bytes", path,
-                  number, PLAN_LINE_BYTES_MAX);
+                  number, LINE_BYTES_MAX);
         return NULL;
     }
-    if (strlen(line) < len) {
+    if (memchr(line, '\0', len)) {
         error_set(err, ERR_PIPELINE, "%s:%ld: holds a NUL byte", path, number);
         return NULL;
     }
-    if (len && line[len - 1] == '\n')
-        line[--len] = '\0';
-    if (len && line[len - 1] == '\r')
-        line[--len] = '\0';
-    return number == 1 && !strncmp(line, "\xEF\xBB\xBF", 3) ? line + 3 : line;
+    len -= len && line[len - 1] == '\n';
+    len -= len && line[len - 1] == '\r';
+    line[len] = '\0';
+    size_t mark = number == 1 && !strncmp(line, "\xEF\xBB\xBF", 3) ? 3 : 0;
+    *ret_len = len - mark;
+    return line + mark;
 }
 
 static int read_lines(struct plan_filler *filler, const struct worker *worker,
@@ -220,21 +215,22 @@ static int read_lines(struct plan_filler *filler, const struct worker *worker,
 {
     int column = -1;
     size_t len;
-    char *text, *line = malloc(PLAN_LINE_BYTES_MAX + 2);
-    if (!line)
+    char *line, *text;
+    struct lines lines;
+    if (!lines_init(&lines, file))
         return error_set(err, ERR_MEMORY, "no memory for a line");
-    for (long number = 1; !is_full(filler) && read_line(file, line, &len);
+    for (long number = 1; !is_full(filler) && lines_next(&lines, &line, &len);
          number++) {
-        if (!(text = line_text(line, len, path, number, err)))
+        if (!(text = line_text(line, &len, path, number, err)))
             break;
         int status =
             number == 1 && worker->file.column
                 ? find_column(text, worker->file.column, path, &column, err)
-                : take_key(filler, text, column, path, number, err);
+                : take_key(filler, text, len, column, path, number, err);
         if (status)
             break;
     }
-    free(line);
+    lines_free(&lines);
     if (err->code == ERR_NONE && ferror(file))
         error_set(err, errno == EISDIR ? ERR_PIPELINE : ERR_FILE, "%s: %s",
                   path, strerror(errno));

@@ -12,7 +12,6 @@
 #include "pipeline/pipeline.h"
 
 #define PLAN_FILE_KEYS_MAX 100000000
-#define PLAN_LINE_BYTES_MAX 65536 /* of a CSV line */
 
 /* Calls `each` for every key of a file or values worker, in their order.
  * ERR_PIPELINE as plan_write(). */

@@ -54,8 +54,8 @@ static void put_array(struct buffer *data, int32_t type, size_t n)
 
 static void put_int4_element(struct buffer *data, int32_t value)
 {
-    put_int4(data, 4);
-    put_int4(data, value);
+    uint32_t wire[] = {htobe32(4), htobe32((uint32_t)value)};
+    buffer_append(data, wire, sizeof wire);
 }
 
 static void put_int8_element(struct buffer *data, int64_t value)

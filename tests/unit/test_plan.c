@@ -13,6 +13,7 @@
 #include <jansson.h>
 
 #include "ledger/ledger.h"
+#include "lines.h"
 #include "plan.h"
 
 static char folder[32], path[64];
@@ -179,12 +180,53 @@ static void test_csv(void **state)
     assert_keys(csv_head, "n,Symbol\nshort\n1,\n\n2,A\n", "quotes: A");
 }
 
+static size_t n_counted;
+
+static void count_key(void *context, struct slice key)
+{
+    char expected[24];
+    snprintf(expected, sizeof expected, "K%zu", ++n_counted);
+    assert_true(slice_equal(key, slice_of(expected)));
+    (void)context;
+}
+
+/* A comment of `pad` bytes, then K1, K2, ... */
+static void many_keys(size_t pad, struct buffer *ret)
+{
+    buffer_clear(ret);
+    buffer_printf(ret, "#%*s\n", (int)pad, "");
+    for (size_t i = 1; i <= 60000; i++)
+        buffer_printf(ret, "K%zu%s", i, i % 7 ? "\n" : "  \r\n");
+    buffer_append_text(ret, "K60001"); /* and no line feed */
+}
+
+/* More than is read at once: no line is cut where a piece ends, be it in its
+ * middle or just before its line feed. */
+static void test_long_file(void **state)
+{
+    (void)state;
+    struct buffer text = BUFFER_EMPTY;
+    struct pipeline *pipeline = load(file_head);
+    for (size_t pad = 0; pad < 12; pad++) {
+        struct error err = ERROR_NONE;
+        many_keys(pad, &text);
+        write_keys(text.data, text.len);
+        n_counted = 0;
+        assert_int_equal(plan_each_key(pipeline, &pipeline->workers[0],
+                                       count_key, NULL, &err),
+                         0);
+        assert_int_equal(n_counted, 60001);
+    }
+    buffer_free(&text);
+    pipeline_free(&pipeline);
+}
+
 /* What can't be a key is an error that names file and line; nothing is left
  * out or cut silently. */
 static void test_bad_files(void **state)
 {
     (void)state;
-    char longer[PLAN_LINE_BYTES_MAX + 10];
+    char longer[LINE_BYTES_MAX + 10];
     memset(longer, 'x', sizeof longer);
     assert_refused(csv_head, "Name\nA\n", 7, ERR_PIPELINE,
                    "keys:1: no column \"Symbol\"");
@@ -336,6 +378,7 @@ int main(void)
         planned(test_lines),
         planned(test_byte_order_mark),
         planned(test_csv),
+        planned(test_long_file),
         planned(test_bad_files),
         planned(test_missing_column),
         planned(test_unclosed_quotes),
