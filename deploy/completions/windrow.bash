@@ -5,7 +5,7 @@ _windrow()
     local word=$2 before=$3 help choices offered
     local -a ask=("$1")
     if [[ ${1##*/} == windrow ]]; then
-        if ((COMP_CWORD == 1)); then
+        if ((COMP_CWORD == 1)) || [[ ${COMP_WORDS[1]} == help ]]; then
             offered=$("$1" --help 2>/dev/null |
                 sed -n 's/^  \([a-z]\+\) .*/\1/p')
             mapfile -t COMPREPLY < \

@@ -4,7 +4,7 @@ function __windrow_complete
     set -l words (commandline -opc)
     set -l ask $words[1]
     if string match -qr '(^|/)windrow$' -- $words[1]
-        if test (count $words) -eq 1
+        if test (count $words) -eq 1; or test "$words[2]" = help
             $ask --help 2>/dev/null | string replace -rf \
                 '^  ([a-z]+) .*?  +([A-Z].*)$' '$1\t$2'
             printf '%s\n' --help --version

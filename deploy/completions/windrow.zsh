@@ -5,7 +5,7 @@ local -a ask offered
 local help choices before=$words[CURRENT-1]
 ask=($words[1])
 if [[ ${words[1]:t} == windrow ]]; then
-    if (( CURRENT == 2 )); then
+    if (( CURRENT == 2 )) || [[ $words[2] == help ]]; then
         offered=(${(f)"$($words[1] --help 2>/dev/null |
             sed -nE 's/^  ([a-z]+) .*  +([A-Z].*)$/\1:\2/p')"}
             '--help:the commands' '--version:print the version')
