@@ -245,6 +245,20 @@ static void print_set(const struct output *output, const json_t *event)
     }
 }
 
+static void print_part(FILE *out, const json_t *event)
+{
+    const char *each = trial_text(event, "each");
+    fputs("  part of ", out);
+    put_member(out, event, "key");
+    fputs(" in ", out);
+    trial_put(out, *each ? each : "the document");
+    if (json_is_true(json_object_get(event, "found")))
+        fprintf(out, ": %lld bytes\n",
+                json_integer_value(json_object_get(event, "bytes")));
+    else
+        fputs(": none\n", out);
+}
+
 static void print_end(const struct output *output, const struct worker *worker,
                       const json_t *event, bool shown)
 {
@@ -280,6 +294,8 @@ void trial_print(const struct output *output, const struct worker *worker,
             print_request(output, event);
         else if (!strcmp(name, "answer"))
             print_answer(output->file, event);
+        else if (!strcmp(name, "part"))
+            print_part(output->file, event);
         else if (!strcmp(name, "field"))
             print_field(output, event);
         else if (!strcmp(name, "keys"))

@@ -89,6 +89,7 @@ static void tell_part(struct answers *answers, const struct worker *worker,
     fetched.fields = fields;
     fetched.rows = extract_rows(extractor);
     answers_tell(answers, &fetched);
+    CRASH_POINT("after_extract");
 }
 
 /* A good answer to several keys: each is told of by itself, since what was

@@ -132,10 +132,15 @@ static bool take_part(struct trial *trial, const struct worker *worker,
     struct slice name = keep(trial, buffer_slice(&asked));
     buffer_free(&asked);
     extract_split(extractor, buffer_slice(body), &name, 1, &part, &result);
-    if (result.reason)
+    if (result.reason) {
         trial->near = near_pointer(buffer_slice(body), worker->for_key.each);
-    else if (!part.data)
-        extract_part(extractor, name, part, fields, &result);
+    } else {
+        try_show_part(trial, worker, name, part);
+        if (!part.data) {
+            trial->near = try_near_part(worker, name, buffer_slice(body));
+            extract_part(extractor, name, part, fields, &result);
+        }
+    }
     if (result.reason)
         return fail_extraction(trial, worker, key, buffer_slice(body), &result);
     memmove(body->data, part.data, part.len);

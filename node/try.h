@@ -17,6 +17,8 @@
  *   request   worker, class, key, url, headers that are sent; of exec the line
  *   answer    worker, class, status, headers, bytes, us, head (its first
  *             characters)
+ *   part      worker, each, key (as it was asked for), found, bytes: of an
+ *             answer to several keys, after which `at` begins there
  *   field     worker, name, at, formula, type, found, raw, value; else reason,
  *             detail; near
  *   rows      worker, name (of a row set), n, reason, detail, near (by field)

@@ -38,6 +38,12 @@ void try_show_asked(struct trial *trial, const struct worker *worker,
                     struct slice key, struct slice line);
 void try_show_answer(struct trial *trial, const struct worker *worker,
                      const struct try_answer *answer);
+/* What of an answer to several keys is this one's, as it was asked for. */
+void try_show_part(struct trial *trial, const struct worker *worker,
+                   struct slice key, struct slice part);
+/* What could be meant where it has none. */
+json_t *try_near_part(const struct worker *worker, struct slice key,
+                      struct slice body);
 /* Each field by itself; the first that fails leaves `near` in the trial. */
 void try_show_fields(struct trial *trial, const struct worker *worker,
                      const struct buffer *body);

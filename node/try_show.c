@@ -249,6 +249,43 @@ void try_show_fields(struct trial *trial, const struct worker *worker,
     json_decref(stored);
 }
 
+/* ---- a part ---- */
+
+void try_show_part(struct trial *trial, const struct worker *worker,
+                   struct slice key, struct slice part)
+{
+    try_emit(trial,
+             json_pack("{s:s, s:s, s:s, s:o, s:b, s:I}", "event", "part",
+                       "worker", worker->name, "each", worker->for_key.each,
+                       "key", near_text(key), "found", part.data != NULL,
+                       "bytes", (json_int_t)part.len));
+}
+
+/* Where elements have their keys elsewhere, or none; or the names of members.
+ */
+json_t *try_near_part(const struct worker *worker, struct slice key,
+                      struct slice body)
+{
+    const struct for_key *for_key = &worker->for_key;
+    struct buffer pointer = BUFFER_EMPTY;
+    json_t *near;
+    buffer_append_text(&pointer, for_key->each);
+    buffer_append_char(&pointer, '/');
+    for (size_t i = 0; i < key.len; i++)
+        if (key.data[i] == '~' || key.data[i] == '/')
+            buffer_append_text(&pointer, key.data[i] == '~' ? "~0" : "~1");
+        else
+            buffer_append_char(&pointer, key.data[i]);
+    near = for_key->key ? near_element(body, for_key->each, for_key->key)
+                        : near_pointer(body, buffer_text(&pointer));
+    buffer_free(&pointer);
+    const char *up_to = json_string_value(json_object_get(near, "up_to"));
+    if (!up_to || !for_key->key || strcmp(up_to, for_key->key) != 0)
+        return near;
+    json_decref(near); /* it is there: of other keys */
+    return NULL;
+}
+
 /* ---- keys, the end ---- */
 
 json_t *try_near_list(const struct worker *worker, struct slice body)

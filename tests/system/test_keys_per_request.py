@@ -1,7 +1,7 @@
 """Several keys with one request: as many rows by fewer requests, and each key
 with its own end."""
-import json
 import os
+import re
 import signal
 import time
 
@@ -128,20 +128,30 @@ def test_rate_counts_requests(windrow, origin, pipeline, sqlite):
     assert log["seconds"] > 1.7, log
 
 
-def test_plan_and_try(windrow, origin, pipeline, sqlite):
-    """What comes of it: so many requests; and one key alone."""
-    server = origin()
+def test_plan(windrow, origin, pipeline, sqlite):
+    """So many requests; the first one, and how long they take."""
     path = pipeline(*asking(SOME[:100] + ["NOPE"], rate="2/s"))
-    plan = windrow("plan", path, origin=server, store=sqlite)
+    plan = windrow("plan", path, origin=origin(), store=sqlite)
     assert "20 keys a request, 64 at once in each node" in plan.out, plan
     assert f"symbols={','.join(SOME[:3])}...\n" in plan.out, plan
     assert "about 3 s: 101 keys, 6 requests, rate 2/s" in plan.out, plan
-    result = windrow("try", path, "AAPL", "--format", "json", origin=server)
-    events = map(json.loads, result.out.splitlines())
+
+
+def test_try_and_record(windrow, origin, pipeline):
+    """One key alone, its part, and what is there instead; a case of it."""
+    server = origin()
+    path = pipeline(*asking(["KO"]))
+    result = windrow("try", path, "BRK.B", "--record", origin=server)
     assert result.status == 0, result
-    row, = [event for event in events if event["event"] == "row"]
-    assert row["values"]["price"] == facts()["AAPL"], result
-    result = windrow("try", path, "NOPE", origin=server)
+    assert re.search(r"part of BRK-B in /spark/result: \d+ bytes", result.out)
+    assert f"price                    {facts()['BRK.B']}\n" in result.out
+    result = windrow("test", path, origin=server)
+    assert result.out == "ok   BRK.B\n1 of 1 cases passed\n", result
+    wrong = {**LIST, "for_key": {"each": "/spark/result", "key": "/symbl"}}
+    result = windrow("try", pipeline(*asking(["KO"], wrong)), "KO",
+                     origin=server)
     assert result.status == 3, result
-    assert "not_found" in result.out, "alone it is a 404"
+    assert "part of KO in /spark/result: none" in result.out, result
+    assert "not_in_answer" in result.out, result
+    assert "did you mean symbol?" in result.out, result
     assert requests(server) == 2
