@@ -169,6 +169,8 @@ static void guess_seconds(const struct preview *preview,
         guess->seconds += ADAPTIVE_SECONDS;
         assume(guess, "adaptive: the site bears the whole rate");
     }
+    if (request->cache != CACHE_IGNORE)
+        assume(guess, "cache: nothing is known yet");
     assume(guess, "nothing is tried again");
 }
 

@@ -11,6 +11,7 @@
 #include "base/crash_point.h"
 #include "extract.h"
 #include "pipeline/template.h"
+#include "recall.h"
 #include "times.h"
 
 static struct worker *worker_of(const struct request *request)
@@ -24,6 +25,7 @@ void answers_tell(struct answers *answers, struct fetched *fetched)
     fetched->wall = clock_wall();
     struct node_event event = {.type = NODE_EVENT_FETCHED, .fetched = *fetched};
     answers->callbacks->on_event(answers->callbacks->context, &event);
+    recall_end(answers->recalls, fetched->fetch);
 }
 
 /* Takes the fields or keys out of a good answer. */
@@ -139,11 +141,21 @@ void answers_fetched(struct answers *answers, uint64_t id,
                      const struct fetch_answer *answer)
 {
     const struct worker *worker = worker_of(answer->request);
+    const struct last_answer *known = recall_known(answers->recalls, id);
+    struct last_answer remembered;
     CRASH_POINT("after_fetch");
     struct extract_result result = {.reason = answer->reason};
     struct fetched fetched = {.fetch = id,
                               .http_status = answer->http_status,
-                              .retry_after = answer->retry_after};
+                              .retry_after = answer->retry_after,
+                              .answer =
+                                  recall_remember(answer, known, &remembered)};
+    if (answer->unchanged) {
+        fetched.outcome = FETCH_RECORD;
+        fetched.fields = known->fields;
+        answers_tell(answers, &fetched);
+        return;
+    }
     if (answer->reason != REASON_NONE)
         snprintf(result.detail, sizeof result.detail, "%s", answer->detail);
     if (answer->redirect.len) {

@@ -12,8 +12,9 @@
 struct answers {
     const struct run_callbacks *callbacks;
     struct extractor *extractors[PIPELINE_WORKERS_MAX];
-    size_t keys_max;   /* of one source; 0: all */
-    struct arena keys; /* of a list being extracted */
+    size_t keys_max;         /* of one source; 0: all */
+    struct arena keys;       /* of a list being extracted */
+    struct recalls *recalls; /* the run's; NULL: nothing is remembered */
 };
 
 /* Extractors for all of the pipeline's workers. ERR_MEMORY: then it is to be
@@ -30,7 +31,8 @@ void answers_fetched(struct answers *answers, uint64_t id,
 void answers_program(struct answers *answers, uint64_t id,
                      const struct exec_answer *answer);
 
-/* Tells the core, now. */
+/* Tells the core, now; what was known for the transfer is not needed any more.
+ */
 void answers_tell(struct answers *answers, struct fetched *fetched);
 
 #endif

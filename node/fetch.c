@@ -29,9 +29,8 @@
 #include "times.h"
 #include "turn.h"
 
-#define DESCRIPTOR_PAUSE                                                       \
-    (50 * USEC_PER_MSEC) /* until one is asked for again                       \
-                          */
+/* Until a descriptor is asked for again. */
+#define DESCRIPTOR_PAUSE (50 * USEC_PER_MSEC)
 
 struct shard {
     struct fetch_pool *pool;
@@ -479,7 +478,7 @@ static void on_resolved(void *context)
 
 int fetch_start(struct fetch_pool *pool, uint64_t id,
                 const struct request *request, struct slice url, bool foreign,
-                struct error *err)
+                const struct last_answer *known, struct error *err)
 {
     if (url.len > URL_BYTES_MAX)
         return error_set(err, ERR_LIMIT, "a URL of %zu bytes", url.len);
@@ -498,6 +497,7 @@ int fetch_start(struct fetch_pool *pool, uint64_t id,
     handle->id = id;
     handle->request = request;
     handle->foreign = foreign;
+    fetch_condition_set(&handle->transfer.condition, known);
     DL_APPEND(pool->waiting, handle);
     HASH_ADD(hh, pool->busy, id, sizeof id, handle);
     event_active(pool->begin, EV_TIMEOUT, 0);

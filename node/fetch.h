@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/slice.h"
+#include "ledger/answer.h"
 #include "ledger/reason.h"
 #include "pipeline/pipeline.h"
 
@@ -38,6 +39,11 @@ struct fetch_answer {
     struct slice body;  /* decoded; EXTRACT_PADDING bytes may be read and
                            written behind it */
     struct slice redirect;
+    struct slice url; /* that was asked for */
+    bool unchanged;   /* since what was `known`: status 304; no `body` */
+    bool no_store;    /* nothing may be kept of it */
+    struct slice etag, modified;     /* validators; data NULL: none */
+    usec_t fresh;                    /* it holds for so long; 0: not said */
     usec_t retry_after;              /* -1: none sent; cut to RETRY_AFTER_MAX */
     char detail[FETCH_DETAIL_BYTES]; /* where it failed: one line */
     void *easy; /* libcurl's handle, to be asked for more; NULL: none */
@@ -59,13 +65,15 @@ void fetch_pool_free(struct fetch_pool **pool);
  * Asks for `url` with the options of `request` (which must outlive the pool).
  * Where the answer before has led to `url` and that is not where `request`
  * was meant to go (`foreign`), its headers stay here, for they may hold
- * secrets: all but Accept and those that begin so. on_done follows, never
- * before this returns. ERR_MEMORY, ERR_SYSTEM: then no on_done.
+ * secrets: all but Accept and those that begin so. Where `known` (NULL: not)
+ * has validators, the answer is wanted only if it is another one by now.
+ * on_done follows, never before this returns. ERR_MEMORY, ERR_SYSTEM: then no
+ * on_done.
  */
 MUSTCHECK
 int fetch_start(struct fetch_pool *pool, uint64_t id,
                 const struct request *request, struct slice url, bool foreign,
-                struct error *err);
+                const struct last_answer *known, struct error *err);
 
 /* Ends a transfer without on_done; an unknown id is ignored. */
 void fetch_cancel(struct fetch_pool *pool, uint64_t id);

@@ -17,6 +17,7 @@
 
 #include "base/check.h"
 #include "extract.h"
+#include "fetch_head.h"
 #include "fetch_url.h"
 
 #define STATUS_MAX 999
@@ -220,7 +221,7 @@ static bool add_default(struct transfer *transfer, const char *name,
     return added;
 }
 
-static bool set_headers(struct transfer *transfer, CURL *easy,
+static bool set_headers(struct transfer *transfer,
                         const struct request *request, bool foreign)
 {
     curl_slist_free_all(transfer->headers);
@@ -231,11 +232,8 @@ static bool set_headers(struct transfer *transfer, CURL *easy,
         if (!add_header(transfer, request->headers[i]))
             return false;
     }
-    if (!add_default(transfer, "User-Agent", request->user_agent) ||
-        !add_default(transfer, "Accept-Encoding", "gzip"))
-        return false;
-    SET(CURLOPT_HTTPHEADER, transfer->headers);
-    return true;
+    return add_default(transfer, "User-Agent", request->user_agent) &&
+           add_default(transfer, "Accept-Encoding", "gzip");
 }
 
 /* TLS as libcurl verifies it by default, 1.2 at least. Without a CA folder,
@@ -284,7 +282,7 @@ bool transfer_options(struct transfer *transfer, CURL *easy,
     SET(CURLOPT_DNS_CACHE_TIMEOUT, -1L); /* resolve.c refreshes it */
     SET(CURLOPT_ERRORBUFFER, transfer->error);
     return set_security(easy, share, ca_file) &&
-           set_headers(transfer, easy, request, foreign);
+           set_headers(transfer, request, foreign);
 }
 
 static bool set_receive_bytes(struct transfer *transfer)
@@ -316,6 +314,8 @@ bool transfer_url(struct transfer *transfer, const char *url)
         SET(CURLOPT_REQUEST_TARGET, url + base);
     }
     memcpy(transfer->base, own, sizeof own);
+    SET(CURLOPT_HTTPHEADER,
+        fetch_condition_list(&transfer->condition, transfer->headers));
     return set_receive_bytes(transfer);
 }
 
@@ -410,30 +410,6 @@ enum reason transfer_reason(long status, bool retry_after)
     return REASON_STATUS;
 }
 
-static usec_t retry_after(CURL *easy)
-{
-    curl_off_t seconds = 0;
-    curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &seconds);
-    if (seconds == 0)
-        return -1; /* libcurl can't tell an absent one from 0 */
-    if (seconds < 0)
-        return 0; /* a date that has passed */
-    usec_t most = RETRY_AFTER_MAX / USEC_PER_SEC;
-    return (seconds < most ? seconds : most) * USEC_PER_SEC;
-}
-
-/* The first Location that says something; NULL: there is none. Of an empty
- * header, libcurl has the end of the line for its value. */
-static const char *location_of(CURL *easy)
-{
-    struct curl_header *header;
-    for (size_t i = 0;
-         !curl_easy_header(easy, "Location", i, CURLH_HEADER, -1, &header); i++)
-        if (header->value[strspn(header->value, " \t\r\n")])
-            return header->value;
-    return NULL;
-}
-
 /* Where the answer leads; NULL: nowhere. libcurl tells it from the URL that it
  * knows, which is not all of it. */
 static const char *redirect_of(struct transfer *transfer, CURL *easy)
@@ -442,7 +418,7 @@ static const char *redirect_of(struct transfer *transfer, CURL *easy)
     curl_easy_getinfo(easy, CURLINFO_REDIRECT_URL, &location);
     if (!location || !transfer->base[0])
         return location;
-    const char *sent = location_of(easy);
+    const char *sent = fetch_head_location(easy);
     if (!sent)
         return location;
     transfer->redirect = fetch_url_resolve(transfer->url, sent);
@@ -476,7 +452,14 @@ void transfer_answer(struct transfer *transfer, CURL *easy, CURLcode code,
                      : curl_easy_strerror(code));
         return;
     }
-    answer->retry_after = retry_after(easy);
+    answer->retry_after = fetch_head_retry_after(easy);
+    answer->url = slice_of(transfer->url);
+    if (transfer->request->cache != CACHE_IGNORE)
+        fetch_head_cache(easy, answer);
+    answer->unchanged =
+        status == 304 && fetch_condition_is_set(&transfer->condition);
+    if (answer->unchanged)
+        return;
     if (status >= 300 && status < 400)
         answer->redirect = slice_of(redirect_of(transfer, easy));
     if (answer->redirect.len)
@@ -516,6 +499,7 @@ void transfer_free(struct transfer *transfer)
     buffer_free(&transfer->body);
     curl_slist_free_all(transfer->headers);
     transfer->headers = NULL;
+    fetch_condition_fini(&transfer->condition);
     curl_free(transfer->redirect);
     transfer->redirect = NULL;
 }

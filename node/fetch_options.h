@@ -11,6 +11,7 @@
 
 #include "base/buffer.h"
 #include "fetch.h"
+#include "fetch_condition.h"
 
 /* A longer scheme and host go with the rest. */
 #define TRANSFER_BASE_BYTES 300
@@ -52,7 +53,9 @@ struct transfer {
     bool too_large;      /* it was ended for the size of its body */
     bool denied;         /* it was ended for its address */
     bool out_of_memory;
-    bool no_descriptor;             /* there was none for its connection */
+    bool no_descriptor; /* there was none for its connection */
+    struct fetch_condition
+        condition;                  /* of this transfer; the caller's to set */
     struct curl_slist *headers;     /* set once by transfer_options() */
     const char *url;                /* of transfer_url() */
     char base[TRANSFER_BASE_BYTES]; /* libcurl knows it as the URL, and the
@@ -67,8 +70,9 @@ bool transfer_options(struct transfer *transfer, CURL *easy,
                       const struct request *request, bool foreign,
                       CURLSH *share, const char *ca_file);
 
-/* After transfer_options(), and for each transfer: what is asked for. `url`
- * must stay until its end. False when memory is out. */
+/* After transfer_options(), and for each transfer: what is asked for, on the
+ * transfer's condition. `url` must stay until its end. False when memory is
+ * out. */
 bool transfer_url(struct transfer *transfer, const char *url);
 
 /* Before each transfer. */

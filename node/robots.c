@@ -188,7 +188,7 @@ static bool ask_for(struct robots *robots, struct host *host, struct slice url)
     host->number = ROBOTS_FETCH | ++robots->last_number;
     host->state = HOST_ASKED;
     return !fetch_start(robots->fetches, host->number, host->request, url, true,
-                        &err);
+                        NULL, &err);
 }
 
 static const struct request *request_for(struct robots *robots,

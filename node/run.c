@@ -21,6 +21,7 @@
 #include "foreign.h"
 #include "ledger/run_settings.h"
 #include "query.h"
+#include "recall.h"
 #include "robots.h"
 #include "store.h"
 
@@ -32,6 +33,7 @@ struct run {
     struct answers answers;
     struct fetch_pool *fetches;
     struct robots *robots;
+    struct recalls *recalls; /* NULL unless a fetcher has the option cache */
     struct queries *queries; /* NULL unless a source is of class sql */
     struct exec_pool *programs;
     const struct settings *settings; /* to mask what programs say */
@@ -153,8 +155,37 @@ static void start_fetch(struct run *run, uint64_t fetch,
                         bool foreign)
 {
     struct error err = ERROR_NONE;
-    if (fetch_start(run->fetches, fetch, &worker->request, url, foreign, &err))
+    if (fetch_start(run->fetches, fetch, &worker->request, url, foreign,
+                    recall_known(run->recalls, fetch), &err))
         tell_not_started(run, fetch, err.text);
+}
+
+static void ask(struct run *run, const struct node_effect *effect, bool foreign)
+{
+    const struct worker *worker = effect->start.worker;
+    if (worker->request.robots)
+        robots_ask(run->robots, effect, foreign);
+    else
+        start_fetch(run, effect->start.fetch, worker, effect->start.url,
+                    foreign);
+}
+
+/* Only a redirect leads to what is foreign. */
+static void on_ask(void *context, const struct node_effect *effect)
+{
+    ask(context, effect, false);
+}
+
+static void on_fresh(void *context, uint64_t fetch,
+                     const struct last_answer *answer)
+{
+    struct run *run = context;
+    struct fetched fetched = {.fetch = fetch,
+                              .outcome = FETCH_RECORD,
+                              .retry_after = -1,
+                              .fields = answer->fields,
+                              .unasked = true};
+    answers_tell(&run->answers, &fetched);
 }
 
 static void on_robots_allowed(void *context, uint64_t fetch,
@@ -187,18 +218,18 @@ void run_start(struct run *run, const struct node_effect *effect)
             tell_not_started(run, effect->start.fetch, err.text);
         return;
     }
+    if (worker->request.cache != CACHE_IGNORE && !effect->start.redirected &&
+        recall_start(run->recalls, effect))
+        return;
     bool foreign =
         worker->request.n_headers &&
         foreign_is(&run->foreign, worker, effect->start.key, effect->start.url);
-    if (worker->request.robots)
-        robots_ask(run->robots, effect, foreign);
-    else
-        start_fetch(run, effect->start.fetch, worker, effect->start.url,
-                    foreign);
+    ask(run, effect, foreign);
 }
 
 void run_cancel(struct run *run, uint64_t fetch)
 {
+    recall_end(run->recalls, fetch);
     robots_cancel(run->robots, fetch);
     fetch_cancel(run->fetches, fetch);
     exec_cancel(run->programs, fetch);
@@ -223,6 +254,7 @@ void run_close(struct run *run, const struct node_effect *effect)
 
 void run_forget(struct run *run)
 {
+    recall_end_all(run->recalls);
     robots_cancel_all(run->robots);
     fetch_cancel_all(run->fetches);
     exec_cancel_all(run->programs);
@@ -291,6 +323,14 @@ static int check_settings(const struct welcome *welcome,
     return (int)err->code;
 }
 
+static bool has_cache(const struct pipeline *pipeline)
+{
+    for (size_t i = 0; i < pipeline->n_workers; i++)
+        if (pipeline->workers[i].request.cache != CACHE_IGNORE)
+            return true;
+    return false;
+}
+
 static bool has_sql(const struct pipeline *pipeline)
 {
     for (size_t i = 0; i < pipeline->n_workers; i++)
@@ -319,6 +359,11 @@ static int open_database(struct run *run, struct event_base *base,
     if (!status && has_sql(run->pipeline))
         status = queries_new(base, buffer_text(&url), on_queried, run,
                              &run->queries, err);
+    const struct recall_callbacks recall = {run, on_ask, on_fresh};
+    if (!status && has_cache(run->pipeline))
+        status =
+            recalls_new(base, buffer_text(&url), &recall, &run->recalls, err);
+    run->answers.recalls = run->recalls;
     buffer_free(&url);
     return status;
 }
@@ -375,6 +420,7 @@ void run_free(struct run **ptr)
         return;
     store_free(&run->store);
     queries_free(&run->queries);
+    recalls_free(&run->recalls);
     robots_free(&run->robots);
     fetch_pool_free(&run->fetches);
     exec_pool_free(&run->programs);

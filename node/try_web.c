@@ -95,7 +95,8 @@ static void on_allowed(void *context, uint64_t fetch,
 {
     struct try_web *web = context;
     struct error err = ERROR_NONE;
-    if (!fetch_start(web->pool, fetch, &worker->request, url, foreign, &err))
+    if (!fetch_start(web->pool, fetch, &worker->request, url, foreign, NULL,
+                     &err))
         return;
     fail(web->answer, REASON_INTERNAL, err.text);
     web->done = true;

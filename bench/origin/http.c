@@ -68,7 +68,11 @@ static int parse_field(struct slice line, struct http_request *request,
 {
     char value[128];
     if (field_value(line, "User-Agent", request->user_agent,
-                    sizeof request->user_agent))
+                    sizeof request->user_agent) ||
+        field_value(line, "If-None-Match", request->if_none_match,
+                    sizeof request->if_none_match) ||
+        field_value(line, "If-Modified-Since", request->if_modified_since,
+                    sizeof request->if_modified_since))
         return 0;
     if (field_value(line, "Accept-Encoding", value, sizeof value)) {
         request->gzip = strstr(value, "gzip") && !strstr(value, "gzip;q=0");
@@ -104,6 +108,7 @@ int http_parse(const char *text, size_t len, struct http_request *request,
     const char *rest = text;
     size_t body_bytes = 0;
     request->user_agent[0] = '\0';
+    request->if_none_match[0] = request->if_modified_since[0] = '\0';
     request->gzip = false;
     int status = parse_request_line(next_line(&rest, end), request);
     while (!status && rest < end)
@@ -125,6 +130,7 @@ static const char *reason(int status)
     } reasons[] = {
         {200, "OK"},
         {302, "Found"},
+        {304, "Not Modified"},
         {400, "Bad Request"},
         {401, "Unauthorized"},
         {403, "Forbidden"},

@@ -20,6 +20,8 @@ struct http_request {
     char method[8];
     char target[HTTP_TARGET_BYTES_MAX];    /* as sent, with its query */
     char user_agent[HTTP_AGENT_BYTES_MAX]; /* "" where absent */
+    char if_none_match[128];               /* "" where absent, as the next */
+    char if_modified_since[64];
     bool keep_alive;
     bool chunked_understood; /* HTTP/1.1 and later */
     bool gzip;               /* accepted */

@@ -14,7 +14,7 @@
 
 struct journal_key {
     UT_hash_handle hh;
-    uint32_t asked;
+    uint32_t asked, unchanged;
     uint8_t injected[JOURNAL_INJECTED_MAX]; /* enum fault_kind */
     char key[];
 };
@@ -25,6 +25,7 @@ struct journal {
     struct journal_key *keys;
     uint64_t requests;
     uint64_t keys_dropped;
+    uint64_t unchanged;
     uint64_t injected[FAULT_KINDS];
     uint64_t connections;
     uint64_t connections_open;
@@ -151,6 +152,14 @@ void journal_injected(struct journal *journal, const char *key,
         entry->injected[entry->asked - 1] = (uint8_t)kind;
 }
 
+void journal_unchanged(struct journal *journal, const char *key)
+{
+    journal->unchanged++;
+    struct journal_key *entry = find_key(journal, key);
+    if (entry)
+        entry->unchanged++;
+}
+
 void journal_end(struct journal *journal)
 {
     CHECK(journal->in_flight > 0);
@@ -176,7 +185,10 @@ static void print_key(const struct journal_key *key, struct buffer *to)
 {
     buffer_append_text(to, "\n\"");
     text_append_json(to, key->key);
-    buffer_printf(to, "\":{\"asked\":%" PRIu32 ",\"injected\":[", key->asked);
+    buffer_printf(to,
+                  "\":{\"asked\":%" PRIu32 ",\"unchanged\":%" PRIu32
+                  ",\"injected\":[",
+                  key->asked, key->unchanged);
     for (uint32_t i = 0; i < key->asked && i < JOURNAL_INJECTED_MAX; i++) {
         const char *name = faults_name((enum fault_kind)key->injected[i]);
         const char *quote = name ? "\"" : "";
@@ -193,11 +205,13 @@ void journal_print(const struct journal *journal, bool keys, struct buffer *to)
     buffer_printf(to,
                   "{\"requests\":%" PRIu64 ",\"keys_dropped\":%" PRIu64
                   ",\"in_flight\":%" PRIu64 ",\"in_flight_max\":%" PRIu64
-                  ",\"connections\":%" PRIu64 ",\"connections_open\":%" PRIu64
-                  ",\"second_max\":%" PRIu64 ",\"seconds\":%.6f,",
+                  ",\"unchanged\":%" PRIu64 ",\"connections\":%" PRIu64
+                  ",\"connections_open\":%" PRIu64 ",\"second_max\":%" PRIu64
+                  ",\"seconds\":%.6f,",
                   journal->requests, journal->keys_dropped, journal->in_flight,
-                  journal->in_flight_max, journal->connections,
-                  journal->connections_open, journal->second_max, seconds);
+                  journal->in_flight_max, journal->unchanged,
+                  journal->connections, journal->connections_open,
+                  journal->second_max, seconds);
     print_kinds(journal, to);
     if (keys) {
         buffer_append_text(to, ",\"keys\":{");

@@ -46,14 +46,18 @@ uint64_t journal_also(struct journal *journal, const char *key);
 void journal_injected(struct journal *journal, const char *key,
                       enum fault_kind kind);
 
+/* The answer to one for `key` was that nothing has changed. */
+void journal_unchanged(struct journal *journal, const char *key);
+
 /* The request is no longer in flight. */
 void journal_end(struct journal *journal);
 
 /* Appends one JSON object: requests, injected (by kind), keys_dropped,
  * in_flight, in_flight_max, connections (since the reset), connections_open,
- * second_max (the most requests within any one second), seconds (from the
- * first to the last request) and, if asked, keys:
- * {"AAPL":{"asked":2,"injected":["503",null]}}. */
+ * unchanged (answers of status 304), second_max (the most requests within any
+ * one second), seconds (from the first to the last request) and, if asked,
+ * keys:
+ * {"AAPL":{"asked":2,"unchanged":1,"injected":["503",null]}}. */
 void journal_print(const struct journal *journal, bool keys, struct buffer *to);
 
 #endif

@@ -40,6 +40,12 @@
     X(REDIRECT_HOPS, "redirect-hops", "N", "length of redirect-chain (3)")     \
     X(BEARS, "bears", "N",                                                     \
       "429 to a symbol beyond N within a second (0: none)")                    \
+    X(ETAG, "etag", NULL,                                                      \
+      "charts and quotes have an ETag; 304 to who knows it")                   \
+    X(LAST_MODIFIED, "last-modified", NULL,                                    \
+      "they have a Last-Modified; 304 to who knows it")                        \
+    X(CACHE_CONTROL, "cache-control", "TEXT",                                  \
+      "they have this header, such as max-age=60")                             \
     X(SLOW, "slow", "TIME", "what the fault slow adds (12s)")                  \
     X(DRIP, "drip-interval", "TIME", "between two bytes of drip (100ms)")      \
     X(HUGE, "huge-bytes", "N", "length of the fault huge (100000000)")         \
@@ -220,6 +226,15 @@ static int take_option(struct options *options, int id, const char *name,
         break;
     case OPTION_RETRY_AFTER:
         options->retry_after = text;
+        break;
+    case OPTION_CACHE_CONTROL:
+        options->cache_control = text;
+        break;
+    case OPTION_ETAG:
+        options->etag = true;
+        break;
+    case OPTION_LAST_MODIFIED:
+        options->last_modified = true;
         break;
     case OPTION_REDIRECT_URL:
         options->redirect_url = text;

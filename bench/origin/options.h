@@ -30,6 +30,8 @@ struct options {
     const char *retry_after;  /* what stands in the header */
     const char *redirect_url; /* without a path */
     uint64_t redirect_hops;
+    const char *cache_control; /* of charts and quotes; NULL: no header */
+    bool etag, last_modified;  /* of these; and 304 where asked */
     bool user_agent_check;
     bool help;
     bool version;

@@ -21,6 +21,7 @@
 #include "spark.h"
 #include "symbols.h"
 #include "text.h"
+#include "unchanged.h"
 
 #define GARBAGE_BYTES 1200 /* about what a chart answer has */
 
@@ -526,6 +527,8 @@ void site_answer(struct site *site, const struct http_request *request,
     *answer = (struct answer){.delivery = DELIVER_PLAIN};
     answer_page(site, request, visit, answer);
     inject(site, request, visit, answer);
+    if (unchanged_apply(site->options, request, visit, &site->extra, answer))
+        journal_unchanged(site->journal, visit->key);
     answer->extra = buffer_text(&site->extra);
 }
 

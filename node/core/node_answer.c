@@ -142,6 +142,17 @@ static void on_redirect(struct node_core *core, struct landed *landed,
 
 /* Tries that went well */
 
+/* Of an answer that came by a redirect the key's own URL says nothing. */
+static bool is_remembered(const struct slot *slot,
+                          const struct fetched *fetched, size_t n_fields)
+{
+    if (!fetched->answer || slot->redirects)
+        return false;
+    struct last_answer answer = *fetched->answer;
+    answer.fields = fetched->fields;
+    return answer_is_good(&answer, n_fields);
+}
+
 static void on_record(struct node_core *core, struct slot *slot,
                       const struct fetched *fetched)
 {
@@ -152,13 +163,18 @@ static void on_record(struct node_core *core, struct slot *slot,
                        slice_of("the field \"key\" makes no key"));
         return;
     }
+    struct arena *arena = &slot->batch->arena;
     const struct record record = {.key = slot->key,
                                   .fetched_at = fetched->wall,
                                   .fields = fetched->fields,
                                   .rows = fetched->rows};
     CHECK(fetched->rows || !crew->worker->n_sets);
-    slot->record = node_copy_record(&slot->batch->arena, crew->worker, &record);
-    if (!slot->record) {
+    slot->record = node_copy_record(arena, crew->worker, &record);
+    bool remembered =
+        slot->record && is_remembered(slot, fetched, crew->worker->n_fields);
+    if (remembered)
+        slot->answer = node_copy_answer(arena, fetched->answer, slot->record);
+    if (!slot->record || (remembered && !slot->answer)) {
         core->no_memory = true;
         return;
     }
@@ -197,10 +213,15 @@ void node_answer(struct node_core *core, const struct fetched *fetched)
     if (!landed.n)
         return;
     core->wall_offset = fetched->wall - core->now;
+    if (fetched->unasked) {
+        core->fetches--;
+        node_lane_unasked(core, &landed);
+    }
     switch (fetched->outcome) {
     case FETCH_RECORD:
         CHECK(landed.n == 1);
-        landed.lane->refusals = 0;
+        if (!fetched->unasked)
+            landed.lane->refusals = 0;
         on_record(core, landed.slots[0], fetched);
         break;
     case FETCH_KEYS:

@@ -152,6 +152,22 @@ static bool build_failures(struct node_core *core, struct batch *batch)
     return failures != NULL;
 }
 
+static bool build_answers(struct node_core *core, struct batch *batch)
+{
+    struct closing *closing = &batch->closing;
+    size_t most = 0;
+    for (size_t i = 0; i < batch->n_slots; i++)
+        most += batch->slots[i].answer != NULL;
+    if (!most)
+        return true;
+    struct last_answer *answers = alloc(core, batch, most * sizeof *answers);
+    for (size_t i = 0; answers && i < batch->n_slots; i++)
+        if (batch->slots[i].state == SLOT_DONE && batch->slots[i].answer)
+            answers[closing->n_answers++] = *batch->slots[i].answer;
+    closing->answers = answers;
+    return answers != NULL;
+}
+
 /* The records of a fetcher, and the keys in them for the next one. */
 static bool output_of_records(struct node_core *core, struct batch *batch,
                               struct output *ret)
@@ -355,7 +371,8 @@ bool node_build_closing(struct node_core *core, struct batch *batch)
             return false;
         *child = batch->carried.items[i];
     }
-    if (!build_failures(core, batch) || !add_outputs(core, batch, &children))
+    if (!build_failures(core, batch) || !build_answers(core, batch) ||
+        !add_outputs(core, batch, &children))
         return false;
     closing->children = children.items;
     closing->n_children = children.n;

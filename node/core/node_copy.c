@@ -81,6 +81,30 @@ const struct record *node_copy_record(struct arena *arena,
     return record;
 }
 
+static bool copy_text(struct arena *arena, struct slice *text)
+{
+    if (!text->data)
+        return true;
+    text->data = arena_copy(arena, text->data, text->len);
+    return text->data != NULL;
+}
+
+const struct last_answer *node_copy_answer(struct arena *arena,
+                                           const struct last_answer *from,
+                                           const struct record *record)
+{
+    struct last_answer *answer = arena_alloc(arena, sizeof *answer);
+    if (!answer)
+        return NULL;
+    *answer = *from;
+    answer->fields = record->fields;
+    answer->fetched_at = record->fetched_at;
+    return copy_text(arena, &answer->url) && copy_text(arena, &answer->etag) &&
+                   copy_text(arena, &answer->modified)
+               ? answer
+               : NULL;
+}
+
 const struct found *node_copy_found(struct arena *arena,
                                     const struct found *from)
 {

@@ -84,6 +84,10 @@ struct fetched {
     usec_t wall; /* wall clock, for extracted_time */
     const struct slice *fields;
     const struct record_rows *rows; /* NULL where the worker has no sets */
+    /* RECORD: what is to be remembered of it, but for its fields and time;
+     * NULL: nothing. */
+    const struct last_answer *answer;
+    bool unasked; /* no request was made: what START spent is given back */
     const struct slice *keys;
     size_t n_keys;
     bool more; /* sql: there is another page, after the last key */
@@ -125,23 +129,26 @@ enum node_effect_type {
     NODE_EFFECT_EXIT,   /* the process ends with `exit.status`; the last one */
 };
 
+struct node_start {
+    uint64_t fetch;
+    const struct worker *worker;
+    struct slice key; /* sql sources: "N:KEY", N keys so far, the page after
+                         KEY ("0:" is the first) */
+    const struct slice *keys; /* keys_per_request: all of them, `key` the
+                                 first; valid as the effect */
+    size_t n_keys;            /* elsewhere 1 */
+    struct slice url;         /* what to ask; empty for sql and exec */
+    size_t keys_max;          /* sources: how many keys are wanted; 0: all */
+    usec_t crawl_delay;       /* what the core knows of the host's */
+    bool redirected;          /* `url` is where a redirect led */
+};
+
 struct node_effect {
     enum node_effect_type type;
     union {
         struct message message; /* heartbeats: the shell adds bytes, cpu,
                                    uptime, turns and memory */
-        struct {
-            uint64_t fetch;
-            const struct worker *worker;
-            struct slice key; /* sql sources: "N:KEY", N keys so far, the
-                                 page after KEY ("0:" is the first) */
-            const struct slice *keys; /* keys_per_request: all of them, `key`
-                                         the first; valid as the effect */
-            size_t n_keys;            /* elsewhere 1 */
-            struct slice url;         /* what to ask; empty for sql and exec */
-            size_t keys_max;    /* sources: how many keys are wanted; 0: all */
-            usec_t crawl_delay; /* what the core knows of the host's */
-        } start;
+        struct node_start start;
         uint64_t cancel;
         struct {
             uint64_t id;

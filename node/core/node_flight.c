@@ -117,14 +117,14 @@ static void take_off(struct node_core *core, struct lane *lane,
     core->fetches++;
 }
 
-bool node_flight_start(struct node_core *core, struct lane *lane)
+struct flight *node_flight_start(struct node_core *core, struct lane *lane)
 {
     const struct worker *worker = lane->crew->worker;
     struct slot *slots[PIPELINE_REQUEST_KEYS_MAX], *first = lane->slots;
     size_t n = pick(lane, slots);
     struct slice *keys = node_effect_alloc(core, n * sizeof *keys);
     if (!keys)
-        return false;
+        return NULL;
     for (size_t i = 0; i < n; i++)
         keys[i] = slots[i]->key;
     struct slice url = make_url(core, worker, first->redirect, keys, &n);
@@ -132,7 +132,7 @@ bool node_flight_start(struct node_core *core, struct lane *lane)
         node_lane_remove(core, lane, first);
         if (!core->no_memory)
             node_slot_fail(core, first, REASON_BAD_KEY, 0, first->key);
-        return false;
+        return NULL;
     }
     take_off(core, lane, slots, n);
     struct node_effect *effect = node_effect_add(core, NODE_EFFECT_START);
@@ -144,7 +144,8 @@ bool node_flight_start(struct node_core *core, struct lane *lane)
     effect->start.url = url;
     effect->start.keys_max = node_slot_keys_wanted(core, worker, first->key);
     effect->start.crawl_delay = lane->crawl_delay;
-    return true;
+    effect->start.redirected = first->redirect.data != NULL;
+    return &core->flights[first->flight];
 }
 
 /* Ending */
@@ -182,6 +183,7 @@ void node_flight_land(struct node_core *core, uint64_t fetch, unsigned nth,
     ret->lane = flight->slots->lane;
     ret->n_asked = flight->n_asked;
     ret->again = flight->again;
+    memcpy(ret->spent, flight->spent, sizeof ret->spent);
     struct slot *slot, *next;
     DL_FOREACH_SAFE (flight->slots, slot, next) {
         if (nth && slot->nth != nth)

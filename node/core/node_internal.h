@@ -99,6 +99,7 @@ struct slot {
     int attempts;          /* tries begun, those before this batch too */
     /* DONE: one of them. */
     const struct record *record;
+    const struct last_answer *answer; /* of the record; NULL: not remembered */
     const struct found *found;
     struct closing_failure *failure;
 };
@@ -108,6 +109,7 @@ struct flight {
     struct slot *slots; /* those that wait for its end; NULL: free */
     size_t n_asked;     /* so many keys it asks for */
     bool again;         /* one of them was tried before */
+    usec_t spent[2];    /* the lane's, before its start and after */
     uint32_t generation;
     uint32_t next_free; /* index + 1; 0: the last */
 };
@@ -118,8 +120,9 @@ struct landed {
     struct slot *slots[PIPELINE_REQUEST_KEYS_MAX];
     size_t n;
     struct lane *lane;
-    size_t n_asked; /* of the flight */
+    size_t n_asked; /* of the flight, as the next two */
     bool again;
+    usec_t spent[2];
 };
 
 /*
@@ -365,9 +368,9 @@ int node_slot_tries(const struct slot *slot);
 int64_t node_slot_page(struct slice key);
 
 /* node_flight.c */
-/* A request for the first keys in the lane. False: nothing was started, and the
+/* A request for the first keys in the lane. NULL: nothing was started, and the
  * first one has failed. */
-bool node_flight_start(struct node_core *core, struct lane *lane);
+struct flight *node_flight_start(struct node_core *core, struct lane *lane);
 /* The slot leaves its flight; `cancel`: where that ends it, says so. */
 void node_flight_leave(struct node_core *core, struct slot *slot, bool cancel);
 /* The keys of a request that an answer is about, `nth` of it alone or (0) all,
@@ -387,6 +390,11 @@ const struct record *node_copy_record(struct arena *arena,
 /* What that takes. */
 size_t node_record_bytes(const struct worker *worker,
                          const struct record *record);
+/* Its fields and time are those of `record`; the fields are not copied
+ * again. */
+const struct last_answer *node_copy_answer(struct arena *arena,
+                                           const struct last_answer *from,
+                                           const struct record *record);
 const struct found *node_copy_found(struct arena *arena,
                                     const struct found *from);
 struct closing_failure *node_copy_failure(struct arena *arena,
@@ -404,6 +412,10 @@ void node_lane_add(struct lane *lane, struct slot *slot);
 void node_lane_remove(struct node_core *core, struct lane *lane,
                       struct slot *slot);
 void node_lane_landed(struct node_core *core, struct lane *lane);
+/* The flight did not ask the host: what it spent is given back, unless another
+ * has started since. That one waited for no longer than it would have had to,
+ * and a bucket of one keeps nothing for later. */
+void node_lane_unasked(struct node_core *core, const struct landed *landed);
 void node_lane_due(struct node_core *core, struct lane *lane);
 /* Whether the share may be acknowledged. */
 bool node_lane_obeys(const struct crew *crew);

@@ -260,6 +260,16 @@ void node_lane_landed(struct node_core *core, struct lane *lane)
         wake(core, lane);
 }
 
+void node_lane_unasked(struct node_core *core, const struct landed *landed)
+{
+    struct lane *lane = landed->lane;
+    if (lane->spent != landed->spent[1])
+        return;
+    lane->spent = landed->spent[0];
+    if (lane->state == LANE_TIMED)
+        wake(core, lane);
+}
+
 void node_lane_due(struct node_core *core, struct lane *lane)
 {
     wake(core, lane);
@@ -360,13 +370,16 @@ static void serve(struct node_core *core, struct crew *crew)
     struct lane *lane = crew->ring;
     if (!may_start(core, lane))
         return;
-    bool started = node_flight_start(core, lane);
+    struct flight *flight = node_flight_start(core, lane);
     if (lane->state == LANE_READY) { /* there are more: to the end */
         DL_DELETE2(crew->ring, lane, ring_prev, ring_next);
         DL_APPEND2(crew->ring, lane, ring_prev, ring_next);
     }
-    if (started)
-        spend(core, lane);
+    if (!flight)
+        return;
+    flight->spent[0] = lane->spent;
+    spend(core, lane);
+    flight->spent[1] = lane->spent;
 }
 
 void node_lane_run(struct node_core *core)

@@ -120,6 +120,7 @@ void node_slot_fail(struct node_core *core, struct slot *slot,
     };
     slot->failure = failure;
     slot->record = NULL;
+    slot->answer = NULL;
     slot->found = NULL;
     if (slot->state != SLOT_DONE)
         node_slot_end(core, slot);
@@ -215,13 +216,15 @@ static bool copy_texts(const struct node_core *core, struct slot *to,
         to->record = node_copy_record(arena, worker, &record);
         to->batch->bytes += node_record_bytes(worker, &record);
     }
+    if (from->answer && to->record)
+        to->answer = node_copy_answer(arena, from->answer, to->record);
     if (from->found)
         to->found = node_copy_found(arena, from->found);
     if (from->failure)
         to->failure =
             node_copy_failure(arena, from->failure, failed_key(core, to));
-    return (!from->record || to->record) && (!from->found || to->found) &&
-           (!from->failure || to->failure);
+    return (!from->record || to->record) && (!from->answer || to->answer) &&
+           (!from->found || to->found) && (!from->failure || to->failure);
 }
 
 /* Takes over the place of `from`: in its lane, the heap, or the flights. */

@@ -17,3 +17,15 @@ size_t utf8_len(struct slice text)
         return 0;
     return len;
 }
+
+bool utf8_is_text(struct slice text)
+{
+    while (text.len) {
+        size_t len = utf8_len(text);
+        if (len == 0 || text.data[0] == '\0')
+            return false;
+        text.data += len;
+        text.len -= len;
+    }
+    return true;
+}

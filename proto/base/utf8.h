@@ -9,4 +9,7 @@
  * whose end is missing. */
 size_t utf8_len(struct slice text);
 
+/* Whether it is characters all through, none of which is NUL. */
+bool utf8_is_text(struct slice text);
+
 #endif

@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "base/slice.h"
+#include "ledger/answer.h"
 #include "ledger/reason.h"
 
 #define CLOSING_CLOSER_BYTES 96
@@ -69,6 +70,8 @@ struct closing_child {
     size_t n_keys;
 };
 
+/* `answers` are those of its keys that the next run may ask about: written
+ * with the rows, and only with them. */
 struct closing {
     int64_t run;
     int64_t batch;
@@ -81,6 +84,8 @@ struct closing {
     size_t n_failures;
     const struct closing_child *children;
     size_t n_children;
+    const struct last_answer *answers;
+    size_t n_answers;
     size_t n_keys_done;   /* keys that end with this closing */
     size_t n_keys_stored; /* of these, the ones whose rows it stores, however
                              many rows and tables that is */

@@ -325,6 +325,17 @@ int ledger_rows(struct ledger *ledger, const struct row_query *query,
     return ledger->ops->rows(ledger, query, each, context, err);
 }
 
+int ledger_recall(struct ledger *ledger, const struct worker *worker,
+                  const struct slice *urls, size_t n, struct arena *arena,
+                  struct last_answer *ret, struct error *err)
+{
+    CHECK(worker->request.cache != CACHE_IGNORE);
+    for (size_t i = 0; i < n; i++)
+        ret[i] = (struct last_answer){0};
+    return n ? ledger->ops->recall(ledger, worker, urls, n, arena, ret, err)
+             : 0;
+}
+
 int ledger_close_batch(struct ledger *ledger, const struct closing *closing,
                        struct close_result *result, struct error *err)
 {

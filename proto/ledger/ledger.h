@@ -287,6 +287,15 @@ MUSTCHECK
 int ledger_rows(struct ledger *ledger, const struct row_query *query,
                 ledger_on_row *each, void *context, struct error *err);
 
+/* The last answer of each of `n` URLs, asked by `worker`, whose option `cache`
+ * is set, into ret[n], copied into `arena`; `fields` is NULL where there is
+ * none. The table must be there: ledger_use_pipeline() makes it, of this ledger
+ * or another. */
+MUSTCHECK
+int ledger_recall(struct ledger *ledger, const struct worker *worker,
+                  const struct slice *urls, size_t n, struct arena *arena,
+                  struct last_answer *ret, struct error *err);
+
 /* Executes a closing and waits for its commit. After ERR_DATABASE_AWAY it is
  * not known whether it was committed: call again with the same closing, and
  * CLOSE_WON with the children is the answer if it was. */

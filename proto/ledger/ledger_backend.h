@@ -49,6 +49,9 @@ struct ledger_ops {
     int (*failure_counts)(struct ledger *ledger, int64_t run,
                           struct reason_count *ret, size_t *ret_n,
                           struct error *err);
+    int (*recall)(struct ledger *ledger, const struct worker *worker,
+                  const struct slice *urls, size_t n, struct arena *arena,
+                  struct last_answer *ret, struct error *err);
     int (*failures)(struct ledger *ledger, int64_t run,
                     const struct failure_filter *filter,
                     void (*each)(void *context, const struct failure_row *row),
@@ -96,8 +99,6 @@ int ledger_no_memory(struct error *err);
 
 /* ledger_text.c */
 
-/* Whether PostgreSQL takes it as text: UTF-8, and no NUL. */
-bool ledger_text_is_valid(struct slice text);
 /* Appends what is left of `text` for people: at most `bytes_max`, cut between
  * characters, with `?` for each byte that is no UTF-8 or a control. */
 void ledger_text_clean(struct slice text, size_t bytes_max, struct buffer *ret);

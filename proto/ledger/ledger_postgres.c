@@ -374,6 +374,7 @@ static const struct ledger_ops ops = {
     .pace = pg_pace,
     .rows = pg_rows,
     .close_batch = close_batch,
+    .recall = pg_recall,
 };
 
 int ledger_postgres_open(const char *url, bool to_look, struct ledger **ret,

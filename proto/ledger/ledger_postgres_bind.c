@@ -222,6 +222,46 @@ static void bind_sink(const struct worker *worker, const struct worker *store,
     }
 }
 
+static void put_fields(struct buffer *data, const struct last_answer *answer,
+                       size_t n_fields)
+{
+    size_t place = data->len;
+    put_int4(data, 0);
+    answer_encode(answer->fields, n_fields, data);
+    if (data->failed)
+        return;
+    uint32_t wire = htobe32((uint32_t)(data->len - place - 4));
+    memcpy(data->data + place, &wire, sizeof wire);
+}
+
+static void put_time(struct buffer *data, usec_t time)
+{
+    if (time)
+        put_int8_element(data, time - POSTGRES_EPOCH_US);
+    else
+        put_int4(data, -1);
+}
+
+static void bind_answers(const struct worker *worker,
+                         const struct closing *closing,
+                         struct close_params *params)
+{
+    const struct last_answer *a, *all = closing->answers;
+    size_t n = closing->n_answers;
+    ledger_param_int8(params, answer_shape(worker));
+    PARAM_ARRAY(params, OID_INT8, a, all, n,
+                put_int8_element(data, answer_url_hash(a->url)));
+    PARAM_ARRAY(params, OID_TEXT, a, all, n, put_text(data, a->url));
+    PARAM_ARRAY(params, OID_TEXT, a, all, n, put_text(data, a->etag));
+    PARAM_ARRAY(params, OID_TEXT, a, all, n, put_text(data, a->modified));
+    PARAM_ARRAY(params, OID_TIMESTAMPTZ, a, all, n,
+                put_time(data, a->fetched_at));
+    PARAM_ARRAY(params, OID_TIMESTAMPTZ, a, all, n,
+                put_time(data, a->fresh_until));
+    PARAM_ARRAY(params, OID_TEXT, a, all, n,
+                put_fields(data, a, worker->n_fields));
+}
+
 void ledger_params_begin(struct close_params *params)
 {
     buffer_clear(&params->data);
@@ -264,6 +304,8 @@ int ledger_close_bind(const struct pipeline *pipeline,
     const struct worker *store = NULL;
     while ((store = ledger_next_sink(pipeline, worker, store)))
         bind_sink(worker, store, closing, params);
+    if (worker->request.cache != CACHE_IGNORE)
+        bind_answers(worker, closing, params);
     return ledger_params_end(params, err);
 }
 

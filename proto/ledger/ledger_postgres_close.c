@@ -10,6 +10,7 @@
  * Parts of the statement, all of which see the same snapshot:
  *   b      the batch, if this closed it
  *   f, s…  failures, and the rows of each sink
+ *   a      what is remembered of the answers
  *   k      the children's keys: number of the child, queue, key, place
  *   fresh  keys that a shared queue did not have yet
  *   kept   keys that remain: not shared, or fresh and first in this closing
@@ -113,6 +114,24 @@ static void sink_sql(struct buffer *sql, const struct worker *store, int first)
     buffer_printf(sql, ") WHERE %s),", guard());
 }
 
+/* One row a URL, in the order of their hashes, as all closings lock them. */
+static void answers_sql(struct buffer *sql, int first)
+{
+    buffer_printf(
+        sql,
+        "a AS (INSERT INTO windrow_answers (shape, url_hash, url, etag,"
+        " last_modified, fetched_at, fresh_until, fields)"
+        " SELECT DISTINCT ON (u.h) $%d::bigint, u.* FROM unnest($%d::bigint[],"
+        " $%d::text[], $%d::text[], $%d::text[], $%d::timestamptz[],"
+        " $%d::timestamptz[], $%d::text[]) AS u(h) WHERE %s ORDER BY u.h"
+        " ON CONFLICT (shape, url_hash) DO UPDATE SET url = EXCLUDED.url,"
+        " etag = EXCLUDED.etag, last_modified = EXCLUDED.last_modified,"
+        " fetched_at = EXCLUDED.fetched_at,"
+        " fresh_until = EXCLUDED.fresh_until, fields = EXCLUDED.fields),",
+        first, first + 1, first + 2, first + 3, first + 4, first + 5, first + 6,
+        first + 7, guard());
+}
+
 int ledger_close_statement(const struct pipeline *pipeline,
                            const struct worker *worker, struct buffer *ret,
                            int *ret_n_params, struct error *err)
@@ -126,15 +145,19 @@ int ledger_close_statement(const struct pipeline *pipeline,
                   P_CLOSER, P_STORED, P_FAILED, P_DONE, P_RUN, P_BATCH);
     failures_sql(ret);
     int next = P_SINKS;
+    int kept = worker->request.cache != CACHE_IGNORE ? ANSWER_PARAMS : 0;
     const struct worker *store = NULL;
     while ((store = ledger_next_sink(pipeline, worker, store))) {
-        if (next - 1 + (int)store->sink.n_columns > CLOSE_PARAMS_MAX)
+        if (next - 1 + (int)store->sink.n_columns > CLOSE_PARAMS_MAX - kept)
             return error_set(err, ERR_LIMIT,
                              "the sinks of %s have too many columns",
                              worker->name);
         sink_sql(ret, store, next);
         next += (int)store->sink.n_columns;
     }
+    if (kept)
+        answers_sql(ret, next);
+    next += kept;
     ledger_children_sql(ret, "$2::bigint", "no", guard(), P_CHILDREN);
     buffer_printf(ret,
                   " SELECT %s, EXISTS (SELECT 1 FROM windrow_batches"

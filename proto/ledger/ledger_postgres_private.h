@@ -94,6 +94,9 @@ int pg_runs(struct ledger *ledger, int64_t run, size_t limit,
 int pg_failure_counts(struct ledger *ledger, int64_t run,
                       struct reason_count *ret, size_t *ret_n,
                       struct error *err);
+int pg_recall(struct ledger *ledger, const struct worker *worker,
+              const struct slice *urls, size_t n, struct arena *arena,
+              struct last_answer *ret, struct error *err);
 int pg_failures(struct ledger *ledger, int64_t run,
                 const struct failure_filter *filter,
                 void (*each)(void *context, const struct failure_row *row),
@@ -133,6 +136,9 @@ enum close_param {
     P_CHILDREN = P_FAILURES + 6,
     P_SINKS = P_CHILDREN + CHILDREN_PARAMS,
 };
+
+/* How many parameters a closing's answers are, behind those of the sinks. */
+#define ANSWER_PARAMS 8
 
 void ledger_children_sql(struct buffer *sql, const char *parent,
                          const char *child_no, const char *when, int first);

@@ -47,6 +47,14 @@ static const char create_sql[] =
     " run bigint NOT NULL, queue integer NOT NULL,"
     " key text COLLATE \"C\" NOT NULL, PRIMARY KEY (run, queue, key))";
 
+/* Only for pipelines that make use of it. */
+static const char answers_sql[] =
+    "CREATE TABLE IF NOT EXISTS windrow_answers ("
+    " shape bigint NOT NULL, url_hash bigint NOT NULL, url text NOT NULL,"
+    " etag text, last_modified text, fetched_at timestamptz NOT NULL,"
+    " fresh_until timestamptz, fields text NOT NULL,"
+    " PRIMARY KEY (shape, url_hash))";
+
 static const char upgrade_sql[] =
     "ALTER TABLE windrow_runs ADD COLUMN IF NOT EXISTS run_name text UNIQUE,"
     " ADD COLUMN IF NOT EXISTS nodes_wanted integer,"
@@ -259,13 +267,22 @@ static int use_store(struct ledger_postgres *pg,
     return rc;
 }
 
+static int use_answers(struct ledger_postgres *pg, struct error *err)
+{
+    bool there = false;
+    int rc = exists(pg, "windrow_answers", &there, err);
+    return rc || there ? rc : create_locked(pg, answers_sql, NULL, err);
+}
+
 int pg_use_pipeline(struct ledger *ledger, const struct pipeline *pipeline,
                     struct error *err)
 {
     struct ledger_postgres *pg = ledger_postgres(ledger);
     int rc = pg_ready(pg, err);
     for (size_t i = 0; rc == 0 && i < pipeline->n_workers; i++) {
-        if (pipeline->workers[i].class == CLASS_STORE)
+        if (pipeline->workers[i].request.cache != CACHE_IGNORE)
+            rc = use_answers(pg, err);
+        else if (pipeline->workers[i].class == CLASS_STORE)
             rc = use_store(pg, pipeline, &pipeline->workers[i], err);
     }
     return rc;

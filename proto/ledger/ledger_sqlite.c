@@ -230,6 +230,7 @@ static const struct ledger_ops ops = {
     .pace = lite_pace,
     .rows = lite_rows,
     .close_batch = lite_close_batch,
+    .recall = lite_recall,
 };
 
 int ledger_sqlite_open(const char *path, bool to_look, struct ledger **ret,

@@ -13,6 +13,7 @@
 
 #include "base/crash_point.h"
 #include "base/packed.h"
+#include "base/utf8.h"
 
 static int refuse(struct error *err, const char *what, const char *column)
 {
@@ -21,7 +22,7 @@ static int refuse(struct error *err, const char *what, const char *column)
 
 static int check_text(struct slice text, const char *column, struct error *err)
 {
-    if (ledger_text_is_valid(text))
+    if (utf8_is_text(text))
         return 0;
     return refuse(err, "bytes that are no text", column);
 }
@@ -292,6 +293,39 @@ static int insert_failure(struct ledger_sqlite *lite,
     return lite_run(lite, statement, err);
 }
 
+static void bind_time(sqlite3_stmt *statement, int index, usec_t time)
+{
+    if (time)
+        sqlite3_bind_int64(statement, index, time);
+    else
+        sqlite3_bind_null(statement, index);
+}
+
+static int insert_answer(struct ledger_sqlite *lite,
+                         const struct closing *closing,
+                         const struct last_answer *answer, struct error *err)
+{
+    sqlite3_stmt *statement = NULL;
+    int rc = lite_statement(lite, ST_ANSWER, &statement, err);
+    if (rc)
+        return rc;
+    const struct worker *worker =
+        &lite->base.pipeline->workers[closing->worker];
+    buffer_clear(&lite->text);
+    answer_encode(answer->fields, worker->n_fields, &lite->text);
+    if (lite->text.failed)
+        return ledger_no_memory(err);
+    sqlite3_bind_int64(statement, 1, answer_shape(worker));
+    sqlite3_bind_int64(statement, 2, answer_url_hash(answer->url));
+    lite_text(statement, 3, answer->url);
+    lite_text(statement, 4, answer->etag);
+    lite_text(statement, 5, answer->modified);
+    bind_time(statement, 6, answer->fetched_at);
+    bind_time(statement, 7, answer->fresh_until);
+    lite_text(statement, 8, buffer_slice(&lite->text));
+    return lite_run(lite, statement, err);
+}
+
 /* Closes the batch; *ret_won says whether it was open. */
 static int update_batch(struct ledger_sqlite *lite,
                         const struct closing *closing, bool *ret_won,
@@ -326,6 +360,8 @@ static int write_closing(struct ledger_sqlite *lite,
         rc = insert_rows(lite, closing, &closing->rows[i], err);
     for (size_t i = 0; rc == 0 && i < closing->n_failures; i++)
         rc = insert_failure(lite, closing, &closing->failures[i], err);
+    for (size_t i = 0; rc == 0 && i < closing->n_answers; i++)
+        rc = insert_answer(lite, closing, &closing->answers[i], err);
     for (size_t i = 0; rc == 0 && i < closing->n_children; i++) {
         int64_t child = 0;
         rc = lite_add_batch(lite, closing->run, closing->batch, i + 1,

@@ -35,6 +35,12 @@
       "INSERT INTO windrow_failures (run, batch, worker, key, reason,"         \
       " http_status, attempts, failed_at, detail)"                             \
       " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")                                   \
+    X(ST_ANSWER, "INSERT OR REPLACE INTO windrow_answers (shape, url_hash,"    \
+                 " url, etag, last_modified, fetched_at, fresh_until,"         \
+                 " fields) VALUES (?, ?, ?, ?, ?, ?, ?, ?)")                   \
+    X(ST_RECALL, "SELECT url, etag, last_modified, fetched_at, fresh_until,"   \
+                 " fields FROM windrow_answers WHERE shape = ?"                \
+                 " AND url_hash = ?")                                          \
     X(ST_LOOK, "SELECT batch, worker, attempt, max(coalesce(not_before, 0)"    \
                " - ?, 0), n_keys, keys, open FROM windrow_batches"             \
                " WHERE run = ? AND batch = ?")                                 \
@@ -134,6 +140,9 @@ int lite_runs(struct ledger *ledger, int64_t run, size_t limit,
 int lite_failure_counts(struct ledger *ledger, int64_t run,
                         struct reason_count *ret, size_t *ret_n,
                         struct error *err);
+int lite_recall(struct ledger *ledger, const struct worker *worker,
+                const struct slice *urls, size_t n, struct arena *arena,
+                struct last_answer *ret, struct error *err);
 int lite_failures(struct ledger *ledger, int64_t run,
                   const struct failure_filter *filter,
                   void (*each)(void *context, const struct failure_row *row),

@@ -295,13 +295,30 @@ static int use_store(struct ledger_sqlite *lite,
     return rc;
 }
 
+/* Only for pipelines that make use of it. */
+static const char answers_sql[] =
+    "CREATE TABLE IF NOT EXISTS windrow_answers ("
+    " shape INTEGER NOT NULL, url_hash INTEGER NOT NULL, url TEXT NOT NULL,"
+    " etag TEXT, last_modified TEXT, fetched_at INTEGER NOT NULL,"
+    " fresh_until INTEGER, fields TEXT NOT NULL,"
+    " PRIMARY KEY (shape, url_hash)) WITHOUT ROWID";
+
+static int use_answers(struct ledger_sqlite *lite, struct error *err)
+{
+    bool there = false;
+    int rc = exists(lite, "windrow_answers", &there, err);
+    return rc || there ? rc : lite_execute(lite, answers_sql, err);
+}
+
 int lite_use_pipeline(struct ledger *ledger, const struct pipeline *pipeline,
                       struct error *err)
 {
     struct ledger_sqlite *lite = ledger_sqlite(ledger);
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < pipeline->n_workers; i++) {
-        if (pipeline->workers[i].class == CLASS_STORE)
+        if (pipeline->workers[i].request.cache != CACHE_IGNORE)
+            rc = use_answers(lite, err);
+        else if (pipeline->workers[i].class == CLASS_STORE)
             rc = use_store(lite, pipeline, &pipeline->workers[i], err);
     }
     return rc;

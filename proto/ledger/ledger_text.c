@@ -3,7 +3,7 @@
  *
  * Both backends must take and refuse the same text, or a run would end
  * differently on SQLite: PostgreSQL refuses what is no UTF-8 or holds a NUL,
- * so the SQLite backend asks ledger_text_is_valid(). A recorded failure on
+ * so the SQLite backend asks utf8_is_text(). A recorded failure on
  * the other hand must never be refused (it is the last thing that can happen
  * to a key), so its text is cleaned first.
  */
@@ -13,18 +13,6 @@
 
 #include "base/utf8.h"
 #include "ledger/ledger_backend.h"
-
-bool ledger_text_is_valid(struct slice text)
-{
-    while (text.len) {
-        size_t len = utf8_len(text);
-        if (len == 0 || text.data[0] == '\0')
-            return false;
-        text.data += len;
-        text.len -= len;
-    }
-    return true;
-}
 
 void ledger_text_clean(struct slice text, size_t bytes_max, struct buffer *ret)
 {

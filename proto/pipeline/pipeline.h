@@ -87,6 +87,13 @@ struct replace {
     regex_t compiled;
 };
 
+/* What a fetcher makes of the answers of runs before. */
+enum request_cache {
+    CACHE_IGNORE,     /* the default: each answer is fetched anew */
+    CACHE_REVALIDATE, /* the site is asked whether it has changed */
+    CACHE_OBEY,       /* unless it said how long it would not */
+};
+
 /* How a worker asks the web: html_table, json_list, http_json, http_html. Of
  * exec only the timeout, body_bytes_max and retry count. */
 struct request {
@@ -118,6 +125,7 @@ struct request {
     bool adaptive;          /* rate is a ceiling: find what a site bears */
     bool robots;            /* obey the sites' robots.txt */
     bool deny_private;      /* refuse private and loopback addresses */
+    enum request_cache cache;
 };
 
 #define REQUEST_USER_AGENT                                                     \
@@ -142,6 +150,7 @@ struct formula {
 /* "number" and so on, as the file has it. */
 const char *field_type_name(enum field_type type);
 
+/* Whatever of it decides what is stored must be in answer_shape(). */
 struct field {
     const char *name;
     const char *at; /* JSON Pointer (RFC 6901), or XPath for http_html; NULL:

@@ -12,6 +12,10 @@
 static const char *const robots_choices[] = {"ignore", "obey", NULL};
 static const struct shape robots = SHAPE_OF_CHOICE(robots_choices);
 
+static const char *const cache_choices[] = {"ignore", "revalidate", "obey",
+                                            NULL};
+static const struct shape cache = SHAPE_OF_CHOICE(cache_choices);
+
 typedef void read_option(struct loader *loader, struct worker *worker,
                          const struct yaml_node *node);
 
@@ -97,6 +101,14 @@ static void read_robots(struct loader *loader, struct worker *worker,
     worker->request.robots = place == 1;
 }
 
+static void read_cache(struct loader *loader, struct worker *worker,
+                       const struct yaml_node *node)
+{
+    int place = CACHE_IGNORE;
+    load_value(loader, node, "option 'cache'", &cache, &place);
+    worker->request.cache = (enum request_cache)place;
+}
+
 #define OF(class) (1u << (class))
 #define OF_TABLE OF(CLASS_HTML_TABLE)
 #define OF_LIST OF(CLASS_JSON_LIST)
@@ -169,6 +181,10 @@ static const struct option {
     {{"body_max", OF_EXEC, 0, BYTES(1024, 256LL << 20), "1MiB",
       "of a line that the program answers"},
      .at = AT(request.body_bytes_max)},
+    {{"cache", OF_FETCHERS, 0, SHAPE_OF_CHOICE(cache_choices), "ignore",
+      "of the answers of runs before: ask whether they have changed, or also "
+      "obey how long they hold"},
+     .read = read_cache},
     {{"column", OF_TABLE, OF_TABLE, COLUMN, NULL,
       "the column's header, or its number, from 1"},
      .read = read_column},
@@ -402,6 +418,13 @@ static void check_together(struct loader *loader, struct worker *worker,
                  "adaptive needs a rate: the most that it may try");
     if (worker_class_is_fetcher(worker->class))
         check_several(loader, worker, node);
+    if (worker->request.cache != CACHE_IGNORE &&
+        (worker->n_sets || worker->request.keys_per_request))
+        complain(loader, node,
+                 worker->n_sets ? "cache remembers fields, not rows: leave one "
+                                  "of the two out"
+                                : "cache remembers what a URL answered for one "
+                                  "key: leave keys_per_request out, or cache");
     /* A Crawl-delay holds over all nodes, as a part of each one's share. */
     if (worker->request.robots && !(worker->request.rate > 0))
         worker->request.rate = PIPELINE_RATE_MAX;

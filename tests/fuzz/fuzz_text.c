@@ -17,6 +17,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "base/utf8.h"
 #include "bytes.h"
 #include "extract_pointer.h"
 #include "extract_text.h"
@@ -145,10 +146,10 @@ static void database(char *text, size_t len)
     struct buffer out = BUFFER_EMPTY;
     char line[64];
     ledger_text_clean(slice, 20, &out);
-    CHECK(out.len <= 20 && ledger_text_is_valid(buffer_slice(&out)));
+    CHECK(out.len <= 20 && utf8_is_text(buffer_slice(&out)));
     buffer_clear(&out);
     ledger_keys_json(&slice, 1, &out);
-    if (ledger_text_is_valid(slice)) {
+    if (utf8_is_text(slice)) {
         json_t *array = json_loadb(out.data, out.len, 0, NULL);
         const json_t *value = json_array_get(array, 0);
         CHECK(slice_equal(slice, (struct slice){json_string_value(value),

@@ -235,6 +235,40 @@ static void check_outputs(const struct account *account)
     free(expected);
 }
 
+/* What is remembered: of each done key whose site gives something to ask with,
+ * what it said, once; of no other key. */
+static void check_answers(const struct account *account)
+{
+    struct world *world = account->world;
+    const struct closing *closing = account->closing;
+    int64_t queue = ledger_actor_queue(world, closing->worker);
+    int price = worker_field(account->worker, "price");
+    for (size_t i = 0; i < account->batch->n_keys; i++) {
+        const char *key = account->batch->keys[i];
+        size_t found = 0;
+        char digits[32];
+        web_price(key, digits);
+        for (size_t k = 0; k < closing->n_answers; k++) {
+            const struct last_answer *answer = &closing->answers[k];
+            size_t skip = strlen("http://h/");
+            struct slice name = {answer->url.data + skip,
+                                 answer->url.len - skip};
+            if (!slice_equal(name, slice_of(key)))
+                continue;
+            found++;
+            if (!slice_equal(answer->etag, slice_of(digits)) ||
+                !slice_equal(answer->fields[price], answer->etag))
+                rule_broken(world, "key %s is remembered wrongly", key);
+        }
+        bool wanted = !account->ways[i] &&
+                      worker_class_is_fetcher(account->worker->class) &&
+                      web_is_remembered(world, queue, key);
+        if (found != wanted)
+            rule_broken(world, "key %s is remembered %zu times, not %d", key,
+                        found, wanted);
+    }
+}
+
 void closing_rules_check(struct world *world, const struct ledger_batch *batch,
                          const struct closing *closing)
 {
@@ -260,6 +294,7 @@ void closing_rules_check(struct world *world, const struct ledger_batch *batch,
            slice_of(ledger_actor_failed(world, batch, &closing->failures[i])),
            WAY_FAILED);
     check_outputs(&account);
+    check_answers(&account);
     size_t ended = 0, stored = 0;
     for (size_t i = 0; i < batch->n_keys; i++) {
         ended += account.ways[i] != WAY_ON;

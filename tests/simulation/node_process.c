@@ -149,6 +149,8 @@ static void start(struct world *world, struct sim_node *node,
     world_log(world, node->name, "starts %" PRIu64 " key %s and %zu at %s",
               transfer->fetch, transfer->keys[0], transfer->n_keys - 1,
               transfer->host);
+    transfer->fresh = web_is_fresh(
+        world, ledger_actor_queue(world, transfer->worker), transfer->keys[0]);
     rules_start(world, node, transfer);
     web_ask(world, node, transfer);
 }

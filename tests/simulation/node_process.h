@@ -31,6 +31,7 @@ struct transfer {
     size_t n_keys;
     char host[SIM_HOST_BYTES];
     usec_t started;
+    bool fresh;         /* the answer is known: nobody is asked */
     bool moved;         /* it is the second one, after a redirect */
     usec_t crawl_delay; /* of the host, as the core has it */
     size_t keys_max;

@@ -184,7 +184,7 @@ void rules_start(struct world *world, struct sim_node *node,
         rule_broken(world, "%s starts without a valid share", node->name);
     if (worker->request.max_in_flight > 0)
         check_in_flight(world, node, transfer, worker->request.max_in_flight);
-    if (worker->request.rate > 0)
+    if (worker->request.rate > 0 && !transfer->fresh)
         check_rate(world,
                    &site_get(world, -1, transfer->worker, transfer->host)->rate,
                    transfer->host, worker->request.rate);

@@ -76,6 +76,21 @@ static void copy_rows(struct world *world, struct arena *arena,
     closing->rows = rows;
 }
 
+static void copy_answers(struct world *world, struct arena *arena,
+                         struct closing *closing)
+{
+    size_t n_fields = world->pipeline->workers[closing->worker].n_fields;
+    struct last_answer *answers = copy_bytes(
+        arena, closing->answers, closing->n_answers * sizeof(*answers));
+    for (size_t i = 0; i < closing->n_answers; i++) {
+        struct slice *url = &answers[i].url, *etag = &answers[i].etag;
+        url->data = copy_bytes(arena, url->data, url->len);
+        etag->data = copy_bytes(arena, etag->data, etag->len);
+        copy_slices(arena, &answers[i].fields, n_fields);
+    }
+    closing->answers = answers;
+}
+
 static void copy_closing(struct world *world, struct store_job *job)
 {
     struct closing *copy = &job->copy;
@@ -84,6 +99,7 @@ static void copy_closing(struct world *world, struct store_job *job)
     if (copy->worker < 0 || copy->worker >= (int)world->pipeline->n_workers)
         rule_broken(world, "a closing of worker %d", copy->worker);
     copy_rows(world, arena, copy);
+    copy_answers(world, arena, copy);
     struct closing_failure *failures =
         copy_bytes(arena, copy->failures, copy->n_failures * sizeof(*failures));
     for (size_t i = 0; i < copy->n_failures; i++) {

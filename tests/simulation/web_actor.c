@@ -19,6 +19,7 @@ struct answer {
     int status;
     usec_t retry_after;
     usec_t crawl_delay;
+    bool unasked;
     struct web_page page;
     const struct worker *worker;
     const char *keys[PIPELINE_REQUEST_KEYS_MAX];
@@ -101,6 +102,7 @@ static void oversleep(const struct world *world, const struct sim_node *node,
         return;
     bool timed_out =
         world->now - answer->started >= answer->worker->request.timeout;
+    answer->unasked = false;
     answer->outcome = FETCH_FAILED;
     answer->in_parts = false;
     answer->reason = timed_out ? REASON_TIMEOUT : REASON_CUT;
@@ -121,6 +123,13 @@ static void feed_record(struct world *world, struct sim_node *node,
     if (key_field >= 0)
         fields[key_field] = slice_of(web_next_key(world, answer->worker, key));
     fetched.fields = fields;
+    char url[64];
+    snprintf(url, sizeof(url), "http://h/%s", key);
+    struct last_answer last = {.url = slice_of(url), .etag = slice_of(price)};
+    int64_t queue = ledger_actor_queue(world, answer->worker->index);
+    if (web_is_remembered(world, queue, key) ||
+        (queue >= 0 && web_plan(world, queue, key).kind == PLAN_MOVED))
+        fetched.answer = &last;
     node_feed(
         world, node,
         &(struct node_event){.type = NODE_EVENT_FETCHED, .fetched = fetched});
@@ -178,6 +187,7 @@ static void give_answer(struct world *world, struct event *event)
                               .retry_after = answer->retry_after,
                               .crawl_delay = answer->crawl_delay,
                               .more = answer->page.more,
+                              .unasked = answer->unasked,
                               .url = slice_of("http://moved.example/x")};
     if (answer->in_parts) {
         feed_parts(world, node, answer, fetched);
@@ -370,8 +380,9 @@ void web_ask(struct world *world, struct sim_node *node,
                               .worker = worker,
                               .n_keys = transfer->n_keys};
     memcpy(answer->keys, transfer->keys, sizeof(answer->keys));
-    world->outcome->asked++;
-    if (is_polite(world, worker, transfer, answer)) {
+    world->outcome->asked += !transfer->fresh;
+    answer->unasked = transfer->fresh;
+    if (!transfer->fresh && is_polite(world, worker, transfer, answer)) {
         rules_ask(world, transfer);
         if (has_poison(world, queue, transfer)) {
             world_after_node(world, node, 3 * USEC_PER_MSEC, poisoned);

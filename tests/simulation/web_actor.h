@@ -43,6 +43,12 @@ bool web_data_refused(const struct world *world, const char *key);
 /* Whether working on it kills the process. */
 bool web_is_poison(const struct world *world, int64_t queue, const char *key);
 
+/* Whether its answer is known from a run before and still holds; whether the
+ * site gives what is needed to ask again. */
+bool web_is_fresh(const struct world *world, int64_t queue, const char *key);
+bool web_is_remembered(const struct world *world, int64_t queue,
+                       const char *key);
+
 /* The key that a fetcher's record gives to the next fetcher. */
 const char *web_next_key(struct world *world, const struct worker *worker,
                          const char *key);

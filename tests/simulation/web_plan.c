@@ -103,6 +103,29 @@ bool web_is_poison(const struct world *world, int64_t queue, const char *key)
            is_chosen(world, 12, world->scenario->noise[NOISE_POISON], key);
 }
 
+/* A request for several keys is not looked up. */
+static bool may_be_known(const struct world *world, int64_t queue)
+{
+    return queue >= 0 && !queue_worker(world, queue)->request.keys_per_request;
+}
+
+bool web_is_fresh(const struct world *world, int64_t queue, const char *key)
+{
+    struct rng rng = web_stream(world, 13, queue, key);
+    return may_be_known(world, queue) && random_permille(&rng, 150) &&
+           web_plan(world, queue, key).kind == PLAN_GOOD &&
+           !web_is_poison(world, queue, key);
+}
+
+bool web_is_remembered(const struct world *world, int64_t queue,
+                       const char *key)
+{
+    struct rng rng = web_stream(world, 14, queue, key);
+    return may_be_known(world, queue) && random_permille(&rng, 400) &&
+           web_plan(world, queue, key).kind != PLAN_MOVED &&
+           !web_is_fresh(world, queue, key);
+}
+
 static bool is_stored(const struct world *world, const struct worker *worker)
 {
     for (size_t i = 0; i < worker->n_output_queues; i++) {

@@ -712,7 +712,8 @@ def test_faults_for_the_first_requests_only(origin):
     assert [server.chart("AOS").status for _ in range(2)] == [503, 500]
     assert server.get(WIKI).status == 200
     assert server.log()["keys"]["MMM"] == {
-        "asked": 5, "injected": ["503", "429", "429", "500", None]}
+        "asked": 5, "unchanged": 0,
+        "injected": ["503", "429", "429", "500", None]}
 
 
 def test_rates_can_be_repeated(origin):
@@ -780,9 +781,9 @@ def test_the_log(origin):
     log = server.log()
     assert log["requests"] == 4 and log["injected"] == {"503": 1}
     assert log["keys"] == {
-        "MMM": {"asked": 2, "injected": ["503", None]},
-        "AKO/A\u00e9\"": {"asked": 1, "injected": [None]},
-        "wiki": {"asked": 1, "injected": [None]}}
+        "MMM": {"asked": 2, "unchanged": 0, "injected": ["503", None]},
+        "AKO/A\u00e9\"": {"asked": 1, "unchanged": 0, "injected": [None]},
+        "wiki": {"asked": 1, "unchanged": 0, "injected": [None]}}
     assert "keys" not in json.loads(server.get("/origin/log?keys=0").body)
 
 

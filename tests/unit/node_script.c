@@ -119,12 +119,20 @@ static void say_children(const struct closing *closing)
     }
 }
 
+static void say_answers(const struct closing *closing)
+{
+    for (size_t i = 0; i < closing->n_answers; i++)
+        say(" remember %.*s=%.*s;", SLICE_ARGS(closing->answers[i].url),
+            SLICE_ARGS(closing->answers[i].etag));
+}
+
 static void say_closing(const struct closing *closing)
 {
     say("close %" PRId64 ":", closing->batch);
     say_rows(closing);
     say_failures(closing);
     say_children(closing);
+    say_answers(closing);
     say(" done %zu\n", closing->n_keys_done);
 }
 
@@ -435,6 +443,23 @@ static void fetched(const char *key, struct fetched fetched)
         assert_true(fetched.fetch != 0);
     fetched.wall = script.now + 1000 * SECOND;
     give(&(struct node_event){.type = NODE_EVENT_FETCHED, .fetched = fetched});
+}
+
+void dated(const char *key, const char *price)
+{
+    struct slice fields[] = {slice_of(price), {0}};
+    struct last_answer answer = {.url = slice_of(key), .etag = slice_of(price)};
+    fetched(key, (struct fetched){.outcome = FETCH_RECORD,
+                                  .fields = fields,
+                                  .answer = &answer});
+}
+
+void unasked(const char *key, const char *price)
+{
+    struct slice fields[] = {slice_of(price), {0}};
+    fetched(key, (struct fetched){.outcome = FETCH_RECORD,
+                                  .fields = fields,
+                                  .unasked = true});
 }
 
 void record(const char *key, const char *price)

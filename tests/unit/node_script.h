@@ -74,6 +74,9 @@ void end_of_run(bool drain);
  * several keys record() and part_failed() are of this key alone, all others of
  * all its keys. */
 void record(const char *key, const char *price);
+/* With something to ask again with: the URL's last part and the price. */
+void dated(const char *key, const char *price);
+void unasked(const char *key, const char *price); /* it was known */
 void failed(const char *key, enum reason reason);
 void part_failed(const char *key, enum reason reason);
 void refused(const char *key, usec_t retry_after);

@@ -38,6 +38,8 @@ static void dump_request(const struct request *r, struct buffer *out)
     dump_number(out, "max_in_flight", r->max_in_flight);
     dump_number(out, "adaptive", r->adaptive);
     dump_number(out, "robots", r->robots);
+    if (r->cache != CACHE_IGNORE)
+        dump_number(out, "cache", (int64_t)r->cache);
     dump_number(out, "deny_private", r->deny_private);
 }
 

@@ -183,7 +183,7 @@ static void start_url(uint64_t id, const struct request *request,
                       const char *url)
 {
     struct error err = ERROR_NONE;
-    if (fetch_start(pool, id, request, slice_of(url), false, &err))
+    if (fetch_start(pool, id, request, slice_of(url), false, NULL, &err))
         fail_msg("%s: %s", url, err.text);
 }
 

@@ -455,6 +455,38 @@ static void test_bisection(void **state)
     expect("report 70101 closed 1 0\n");
 }
 
+/* What is remembered goes with its key's record: through a bisection, and into
+ * nothing where that becomes a failure; and not after a redirect. */
+static void test_remembered(void **state)
+{
+    (void)state;
+    task(7, DETAILS, "A B C");
+    dated("A", "1");
+    dated("B", "2");
+    redirected("C", "http://d/elsewhere");
+    dated("C", "3");
+    forget_transcript();
+    answered(7, CLOSE_REFUSED, "value out of range");
+    won(7);
+    expect("close 7: kept details [A]; kept details [B C]; done 0\n"
+           "report 7 closed 0 0 700+ 701+\n"
+           "close 700: store A=1; remember A=1; done 1\n"
+           "close 701: store B=2; store2 C=3; remember B=2; done 2\n");
+    answered(700, CLOSE_REFUSED, "value out of range");
+    expect("close 700: failed A database_refused 1; done 1\n");
+}
+
+/* What is done is remembered when a batch closes early. */
+static void test_remembered_early(void **state)
+{
+    (void)state;
+    task(7, DETAILS, "A B");
+    dated("A", "1");
+    forget_transcript();
+    pass(2 * SECOND);
+    expect("close 7: store A=1; kept details [B]; remember A=1; done 1\n");
+}
+
 /* Failures and what is not done survive a bisection. */
 static void test_bisection_with_rest(void **state)
 {
@@ -569,6 +601,8 @@ int main(void)
         TEST(test_unknown),
         TEST(test_child_held_already),
         TEST(test_bisection),
+        TEST(test_remembered),
+        TEST(test_remembered_early),
         TEST(test_bisection_with_rest),
         TEST(test_halves_first),
         TEST(test_source_refused),

@@ -446,6 +446,39 @@ static void test_rate(void **state)
     assert_int_equal(pass_until_effect(5 * SECOND), 100 * MS);
 }
 
+/* What asked nobody gives its turn back; but not where another had its turn
+ * meanwhile, which it took no sooner than it may. */
+static void test_unasked(void **state)
+{
+    (void)state;
+    task(7, BUDGET, "A B C D");
+    share(BUDGET, 2, 0, 60 * SECOND);
+    expect("start A http://b/A\n");
+    unasked("A", "1");
+    expect("start B http://b/B\n");
+    assert_int_equal(pass_until_effect(5 * SECOND), 500 * MS);
+    expect("start C http://b/C\n");
+    unasked("B", "1");
+    assert_int_equal(pass_until_effect(5 * SECOND), 500 * MS);
+    expect("start D http://b/D\n");
+}
+
+/* What asked nobody does not say that a host has stopped refusing. */
+static void test_unasked_of_who_refuses(void **state)
+{
+    (void)state;
+    task(7, BUDGET, "A");
+    share(BUDGET, 0, 0, 500 * SECOND);
+    refused("A", -1);
+    task(8, BUDGET, "B");
+    pass_until_effect(60 * SECOND);
+    unasked("B", "1");
+    forget_transcript();
+    pass_until_effect(60 * SECOND);
+    refused("A", -1);
+    expect("start A http://b/A\nhold b:80 15000 ms\n");
+}
+
 /* A host's Crawl-delay is kept as the part of it that the share is of the
  * whole rate, here a fifth; and what was sent back is no try. */
 static void test_crawl_delay(void **state)
@@ -633,6 +666,8 @@ int main(void)
         TEST(test_share_is_obeyed),
         TEST(test_waiting_keys_are_kept),
         TEST(test_rate),
+        TEST(test_unasked),
+        TEST(test_unasked_of_who_refuses),
         TEST(test_crawl_delay),
         TEST(test_rate_counts_all),
         TEST(test_high_rate),
