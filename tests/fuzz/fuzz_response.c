@@ -12,13 +12,16 @@
 #include <unistd.h>
 
 #include "extract.h"
+#include "fetch_age.h"
 #include "fetch_options.h"
+#include "ledger/answer.h"
 #include "pipeline/template.h"
 
 #define BODY_MAX 2048
 
 static const struct request request = {.user_agent = "fuzz",
                                        .timeout = 2 * USEC_PER_SEC,
+                                       .cache = CACHE_OBEY,
                                        .connect_timeout = 2 * USEC_PER_SEC,
                                        .body_bytes_max = BODY_MAX};
 static struct transfer transfer;
@@ -71,6 +74,14 @@ static void begin(void)
     curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
 }
 
+/* What may be sent back, and stored. */
+static void check_validator(struct slice value)
+{
+    CHECK(value.len <= ANSWER_VALIDATOR_BYTES_MAX);
+    for (size_t i = 0; i < value.len; i++)
+        CHECK(value.data[i] >= ' ' && value.data[i] <= '~');
+}
+
 static void look_at(CURLcode code)
 {
     struct fetch_answer answer;
@@ -81,6 +92,10 @@ static void look_at(CURLcode code)
     CHECK(memchr(answer.detail, '\0', sizeof answer.detail));
     CHECK(answer.retry_after >= -1 && answer.retry_after <= RETRY_AFTER_MAX);
     CHECK(answer.body.len <= BODY_MAX);
+    CHECK(answer.fresh >= 0 && answer.fresh <= AGE_FRESH_MAX);
+    CHECK(!answer.unchanged);
+    check_validator(answer.etag);
+    check_validator(answer.modified);
     if (answer.reason == REASON_NONE && !answer.redirect.len)
         memset(transfer.body.data + answer.body.len, ' ', EXTRACT_PADDING);
     if (answer.redirect.len && url_host(answer.redirect, &host))

@@ -434,6 +434,33 @@ def test_fault_retry_after(origin):
     assert answer.headers["Retry-After"] == "7"
 
 
+@pytest.mark.parametrize("option, given, asked", [
+    ("--etag", "ETag", "If-None-Match"),
+    ("--last-modified", "Last-Modified", "If-Modified-Since")])
+def test_who_knows_it_is_told_so(origin, option, given, asked):
+    """304, without a body; another page has another validator; and what is
+    injected has none."""
+    server = origin(option, "--fault", "404@MSFT")
+    first = server.chart("AAPL")
+    known = first.headers[given]
+    again = server.get(CHART + "AAPL", **{asked: known})
+    assert (again.status, again.body) == (304, b"")
+    assert again.headers[given] == known
+    other = server.get(CHART + "NVDA", **{asked: known})
+    assert other.status == 200
+    assert other.headers[given] != known
+    assert given not in server.chart("MSFT").headers
+    log = server.log()
+    assert (log["unchanged"], log["keys"]["AAPL"]["unchanged"]) == (1, 1)
+
+
+def test_how_long_it_holds(origin):
+    server = origin("--cache-control", "public, max-age=60")
+    assert server.chart("AAPL").headers["Cache-Control"] == (
+        "public, max-age=60")
+    assert "Cache-Control" not in origin().chart("AAPL").headers
+
+
 def test_fault_reset(origin):
     server = faulty(origin, "reset")
     with pytest.raises(ConnectionResetError):
