@@ -120,20 +120,20 @@ static bool tell_parts(struct answers *answers, const struct worker *worker,
 /* The end of a try: what is wrong is in `result`, or the body is a good answer,
  * unless it is a redirect. */
 static void finish(struct answers *answers, const struct worker *worker,
-                   struct slice body, struct fetched *fetched,
+                   struct slice body, struct fetched fetched,
                    struct extract_result *result)
 {
     struct slice fields[PIPELINE_FIELDS_MAX];
-    if (fetched->outcome != FETCH_REDIRECT && result->reason == REASON_NONE)
-        extract(answers, worker, body, fields, fetched, result);
+    if (fetched.outcome != FETCH_REDIRECT && result->reason == REASON_NONE)
+        extract(answers, worker, body, fields, &fetched, result);
     if (result->reason != REASON_NONE) {
-        fetched->outcome = FETCH_FAILED;
-        fetched->reason = body_is_refusal(&worker->request, body)
-                              ? REASON_REFUSED
-                              : result->reason;
-        fetched->detail = slice_of(result->detail);
+        fetched.outcome = FETCH_FAILED;
+        fetched.reason = body_is_refusal(&worker->request, body)
+                             ? REASON_REFUSED
+                             : result->reason;
+        fetched.detail = slice_of(result->detail);
     }
-    answers_tell(answers, fetched);
+    answers_tell(answers, &fetched);
     CRASH_POINT("after_extract");
 }
 
@@ -166,7 +166,7 @@ void answers_fetched(struct answers *answers, uint64_t id,
                tell_parts(answers, worker, answer->body, fetched, &result)) {
         return;
     }
-    finish(answers, worker, answer->body, &fetched, &result);
+    finish(answers, worker, answer->body, fetched, &result);
 }
 
 void answers_program(struct answers *answers, uint64_t id,
@@ -176,7 +176,7 @@ void answers_program(struct answers *answers, uint64_t id,
     struct fetched fetched = {.fetch = id, .retry_after = -1};
     if (answer->reason != REASON_NONE)
         snprintf(result.detail, sizeof result.detail, "%s", answer->detail);
-    finish(answers, answer->worker, answer->record, &fetched, &result);
+    finish(answers, answer->worker, answer->record, fetched, &result);
 }
 
 int answers_init(struct answers *answers, const struct pipeline *pipeline,

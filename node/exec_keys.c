@@ -150,21 +150,6 @@ void exec_keys_take(struct exec_keys *keys, struct exec_key *key)
 
 /* ---- blame ---- */
 
-/* Ahead of all that wait, so that none is overtaken for ever. */
-static void put_back(struct exec_keys *keys, struct exec_key *key, bool suspect)
-{
-    DL_DELETE(keys->sent, key);
-    keys->n_sent--;
-    key->sent = false;
-    if (key->cancelled) {
-        HASH_DELETE(by_id, keys->ids, key);
-        free(key);
-        return;
-    }
-    key->suspect |= suspect;
-    DL_PREPEND(*list_of(keys, key), key);
-}
-
 static bool may_be_blamed(const struct exec_key *key, enum exec_cause cause,
                           usec_t now)
 {
@@ -188,6 +173,33 @@ static struct exec_key *find_culprit(const struct exec_keys *keys,
     return culprit;
 }
 
+/* Ahead of all that wait, so that none is overtaken for ever, and in their
+ * order. */
+static void put_back(struct exec_keys *keys, bool suspected,
+                     enum exec_cause cause, usec_t now)
+{
+    struct exec_key *key, *next, *waiting = NULL, *suspects = NULL;
+    DL_FOREACH_SAFE (keys->sent, key, next) {
+        key->sent = false;
+        key->suspect |= suspected && may_be_blamed(key, cause, now);
+        if (key->cancelled) {
+            CHECK(keys->ids);
+            HASH_DELETE(by_id, keys->ids, key);
+            free(key);
+        } else if (key->suspect) {
+            DL_APPEND(suspects, key);
+        } else {
+            DL_APPEND(waiting, key);
+        }
+    }
+    keys->sent = NULL;
+    keys->n_sent = 0;
+    DL_CONCAT(suspects, keys->suspects);
+    DL_CONCAT(waiting, keys->waiting);
+    keys->suspects = suspects;
+    keys->waiting = waiting;
+}
+
 struct exec_key *exec_keys_settle(struct exec_keys *keys, enum exec_cause cause,
                                   usec_t now)
 {
@@ -196,10 +208,7 @@ struct exec_key *exec_keys_settle(struct exec_keys *keys, enum exec_cause cause,
         remember(keys, culprit);
         unlink_key(keys, culprit);
     }
-    while (keys->n_sent) { /* from the last on, so that their order is kept */
-        struct exec_key *last = keys->sent->prev;
-        put_back(keys, last, !culprit && may_be_blamed(last, cause, now));
-    }
+    put_back(keys, !culprit, cause, now);
     if (culprit && culprit->cancelled) {
         free(culprit);
         culprit = NULL;

@@ -90,20 +90,22 @@ static void add(const struct launch_packet *packet, size_t text_bytes)
         message->n_variables < 0 ||
         message->n_variables > PROGRAM_VARIABLES_MAX)
         return;
-    char *at = malloc(text_bytes + 1); /* kept as long as the launcher lives */
-    if (!at)
+    char *texts = malloc(text_bytes + 1), *at = texts;
+    if (!texts)
         return;
-    memcpy(at, packet->text, text_bytes);
-    const char *end = at + text_bytes;
+    memcpy(texts, packet->text, text_bytes);
+    const char *end = texts + text_bytes;
     bool whole = (known.folder = next_text(&at, end));
     for (int i = 0; i < message->n_command && whole; i++)
         whole = (known.command[i] = next_text(&at, end));
     for (int i = 0; i < message->n_variables && whole; i++)
         whole = (known.environment[i] = next_text(&at, end));
-    if (!whole)
+    if (!whole) {
+        free(texts);
         return;
+    }
     add_inherited(&known, (size_t)message->n_variables);
-    programs[message->program] = known;
+    programs[message->program] = known; /* as long as the launcher lives */
 }
 
 /* ---- telling the node ---- */

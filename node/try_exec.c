@@ -63,20 +63,19 @@ int try_exec_new(struct trial *trial, struct launcher *launcher,
     struct try_exec *exec = calloc(1, sizeof *exec);
     const struct exec_callbacks callbacks = {exec, on_answer, on_note,
                                              on_stuck};
-    if (exec)
-        exec->base = event_base_new();
-    if (!exec || !exec->base)
-        error_set(err, ERR_MEMORY, "no memory for programs");
-    else
-        (void)!exec_pool_new(exec->base, launcher, trial->pipeline, &callbacks,
-                             &exec->pool, err);
-    if (err->code != ERR_NONE) {
-        try_exec_free(&exec);
-        return (int)err->code;
-    }
+    if (!exec)
+        return error_set(err, ERR_MEMORY, "no memory for programs");
     exec->settings = trial->settings;
-    *ret = exec;
-    return 0;
+    exec->base = event_base_new();
+    int status = exec->base
+                     ? exec_pool_new(exec->base, launcher, trial->pipeline,
+                                     &callbacks, &exec->pool, err)
+                     : error_set(err, ERR_MEMORY, "no memory for programs");
+    if (status)
+        try_exec_free(&exec);
+    else
+        *ret = exec;
+    return status;
 }
 
 void try_exec_free(struct try_exec **exec)

@@ -1,7 +1,8 @@
 /*
  * Any bytes as a program's answer: taken or refused with words. What is taken
  * is what jansson reads too, but for numbers beyond its own and lone halves of
- * a character; and what jansson takes is no JSON to us only where it is deep.
+ * a character; and what jansson takes is no JSON to us only where it is deep,
+ * or has a NUL, which it takes for an end.
  */
 #include <jansson.h>
 #include <stdint.h>
@@ -24,7 +25,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static char text[1 << 16];
     struct exec_line line;
-    if (size > sizeof text || memchr(data, '\n', size))
+    if (size > sizeof text || memchr(data, '\n', size) ||
+        memchr(data, '\0', size))
         return 0;
     memcpy(text, data, size);
     struct slice whole = {text, size};
