@@ -27,6 +27,7 @@ struct call {
     int64_t after;
     int64_t *batches;
     size_t n, limit;
+    bool found; /* rows or looks are filled */
     struct batch_row *rows;
     struct batch_look *looks;
     int64_t open_keys;
@@ -40,6 +41,16 @@ static void drop(struct offload_work *work)
     free(call->rows);
     free(call->looks);
     free(call);
+}
+
+/* Nobody has taken over what it found. */
+static void drop_found(struct offload_work *work)
+{
+    struct call *call = (struct call *)work;
+    for (size_t i = 0; i < call->n && call->found; i++)
+        free(call->looks ? call->looks[i].row.keys_json
+                         : call->rows[i].keys_json);
+    drop(work);
 }
 
 /* Whether the call succeeded. A database that is away is the core's to wait
@@ -70,8 +81,9 @@ static void tell_away(struct ledger_calls *calls)
 static void run_load(struct offload_work *work, void *ledger)
 {
     struct call *call = (struct call *)work;
-    (void)!ledger_open_batches(ledger, call->run, call->after, call->limit,
-                               call->rows, &call->n, &call->err);
+    call->found =
+        !ledger_open_batches(ledger, call->run, call->after, call->limit,
+                             call->rows, &call->n, &call->err);
 }
 
 static void done_load(struct offload_work *work, void *context)
@@ -97,8 +109,8 @@ static void done_load(struct offload_work *work, void *context)
 static void run_look(struct offload_work *work, void *ledger)
 {
     struct call *call = (struct call *)work;
-    (void)!ledger_look(ledger, call->run, call->batches, call->n, call->looks,
-                       &call->err);
+    call->found = !ledger_look(ledger, call->run, call->batches, call->n,
+                               call->looks, &call->err);
 }
 
 static void done_look(struct offload_work *work, void *context)
@@ -159,7 +171,8 @@ static void ask(struct ledger_calls *calls, struct call *call,
                 void (*run)(struct offload_work *, void *),
                 void (*done)(struct offload_work *, void *))
 {
-    call->work = (struct offload_work){.run = run, .done = done, .drop = drop};
+    call->work =
+        (struct offload_work){.run = run, .done = done, .drop = drop_found};
     call->run = calls->run;
     call->epoch = calls->epoch;
     call->lease = calls->lease;
