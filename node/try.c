@@ -143,6 +143,7 @@ static bool take_part(struct trial *trial, const struct worker *worker,
     }
     if (result.reason)
         return fail_extraction(trial, worker, key, buffer_slice(body), &result);
+    CHECK(part.data);
     memmove(body->data, part.data, part.len);
     body->len = part.len;
     return true;

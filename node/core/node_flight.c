@@ -80,8 +80,10 @@ static struct slice make_url(struct node_core *core,
         return slice_of("");
     if (!redirect.data && worker_class_is_fetcher(worker->class)) {
         buffer_clear(&core->url);
-        *n = request_url_of(&worker->request, keys, *n, &core->url);
-        if (!*n) {
+        size_t asked = request_url_of(&worker->request, keys, *n, &core->url);
+        CHECK(asked <= *n);
+        *n = asked;
+        if (!asked) {
             core->no_memory |= core->url.failed;
             return (struct slice){0};
         }

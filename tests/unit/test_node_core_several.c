@@ -120,17 +120,16 @@ static void test_those_that_go_alone(void **state)
 static void test_long_keys(void **state)
 {
     (void)state;
-    char keys[4 * 502] = "", url[4096];
-    for (char c = 'a'; c < 'e'; c++) {
+    char keys[4 * 502] = "";
+    for (int i = 0; i < 4; i++) {
         size_t len = strlen(keys);
         memset(keys + len, '^', 500);
-        keys[len + 500] = c;
-        keys[len + 501] = c < 'd' ? ' ' : '\0';
+        keys[len + 500] = (char)('a' + i);
+        keys[len + 501] = i < 3 ? ' ' : '\0';
     }
     task(7, QUOTES, keys);
     assert_int_equal(node_core_counts(script.core).flying, 2);
     assert_int_equal(node_core_counts(script.core).waiting, 0);
-    (void)url;
 }
 
 /* ---- ends ---- */
