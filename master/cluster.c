@@ -25,10 +25,9 @@
 #include "wire/message.h"
 
 #define PROGRESS_INTERVAL (250 * USEC_PER_MSEC)
-#define END_PATIENCE USEC_PER_SEC /* for nodes to end by themselves, */
-#define STOP_PATIENCE                                                          \
-    (200 * USEC_PER_MSEC) /* and where the run is not done                     \
-                           */
+/* For nodes to end by themselves, and where the run is not done. */
+#define END_PATIENCE USEC_PER_SEC
+#define STOP_PATIENCE (200 * USEC_PER_MSEC)
 #define END_LOOK_INTERVAL (50 * USEC_PER_MSEC)
 #define WHO "master"
 #define NO_LEASE (24 * 3600 * USEC_PER_SEC) /* as good as none, for a test */
@@ -515,7 +514,8 @@ static void let_nodes_end(struct cluster *cluster)
 {
     usec_t patience =
         cluster->result->end == CLUSTER_FINISHED ? END_PATIENCE : STOP_PATIENCE;
-    usec_t until = clock_monotonic() + patience;
+    usec_t until = clock_monotonic() + patience +
+                   pipeline_end_time(cluster->options->pipeline);
     const struct timeval moment = {0, END_LOOK_INTERVAL};
     processes_ask_to_end(cluster->processes);
     while (nodes_are_left(cluster) && clock_monotonic() < until) {

@@ -237,7 +237,8 @@ static void take_lines(struct exec_program *program, size_t n_new)
         take_line(program, (struct slice){answers->data + from, at - from});
         from = seen = at + 1;
     }
-    memmove(answers->data, answers->data + from, answers->len - from);
+    if (from) /* of a long line each piece comes by here */
+        memmove(answers->data, answers->data + from, answers->len - from);
     answers->len -= from;
     if (is_alive(program) && answers->len > line_bytes_max(program))
         fault_long(program);

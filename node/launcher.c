@@ -14,7 +14,7 @@
 #include "launcher_private.h"
 #include "turn.h"
 
-#define END_CHECKS 300 /* in LAUNCHER_GRACE and a moment */
+#define END_CHECKS 300 /* in PROGRAM_GRACE and a moment */
 #define MESSAGES_A_TURN 32
 
 struct launch {
@@ -352,7 +352,7 @@ void launch_leave(struct launch *launch)
 static void wait_for_end(pid_t pid)
 {
     const struct timespec pause = {
-        .tv_nsec = (LAUNCHER_GRACE + LAUNCHER_GRACE / 2) * 1000 / END_CHECKS};
+        .tv_nsec = (PROGRAM_GRACE + PROGRAM_GRACE / 2) * 1000 / END_CHECKS};
     for (int i = 0; i < END_CHECKS && waitpid(pid, NULL, WNOHANG) == 0; i++)
         nanosleep(&pause, NULL);
 }

@@ -12,7 +12,7 @@
  * A program gets three pipes, a session of its own, the environment that the
  * pipeline gives it and four variables of ours (launcher.c), and no other
  * descriptor. It ends with the node: its standard input does, and after
- * LAUNCHER_GRACE it is killed with all of its process group; where the launcher
+ * PROGRAM_GRACE it is killed with all of its process group; where the launcher
  * itself is killed, the kernel kills it (PR_SET_PDEATHSIG(2const)).
  */
 #ifndef NODE_LAUNCHER_H
@@ -23,8 +23,6 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "pipeline/pipeline.h"
-
-#define LAUNCHER_GRACE (2 * USEC_PER_SEC) /* after the end of its input */
 
 struct launcher;
 
@@ -37,7 +35,7 @@ _Noreturn void launcher_process(void);
 MUSTCHECK
 int launcher_new(struct launcher **ret, struct error *err);
 
-/* Lets all programs end, and waits for that, LAUNCHER_GRACE and a moment at
+/* Lets all programs end, and waits for that, PROGRAM_GRACE and a moment at
  * most. */
 void launcher_free(struct launcher **launcher);
 
@@ -81,7 +79,7 @@ struct launch *launcher_start(struct launcher *launcher, int program,
 /* Kills it and its process group; on_ended follows. */
 void launch_kill(struct launch *launch);
 /* Nothing is told any more, and the program is to end: its owner has closed
- * its input, and after LAUNCHER_GRACE it is killed. */
+ * its input, and after PROGRAM_GRACE it is killed. */
 void launch_leave(struct launch *launch);
 
 #endif

@@ -22,7 +22,7 @@ enum launch_message_type {
     LAUNCH_LOCK,  /* no more of them */
     LAUNCH_START, /* `program`, as `number` */
     LAUNCH_KILL,  /* number */
-    LAUNCH_END,   /* number, after LAUNCHER_GRACE */
+    LAUNCH_END,   /* number, after PROGRAM_GRACE */
     /* from the launcher, of `number`: */
     LAUNCH_STARTED, /* with three descriptors */
     LAUNCH_FAILED,  /* status: an error number */

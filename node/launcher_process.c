@@ -3,7 +3,7 @@
  *
  * One thread, and a loop that waits for three things: what the node says, the
  * end of a program, and the time at which one that should have ended is killed.
- * It outlives its node for LAUNCHER_GRACE at most. Signals that a terminal or a
+ * It outlives its node for PROGRAM_GRACE at most. Signals that a terminal or a
  * service manager sends to all of a node's processes are left to the node.
  */
 #include <errno.h>
@@ -314,7 +314,7 @@ static void take(const struct launch_packet *packet, size_t len)
         end_child(message->number, 0);
         break;
     case LAUNCH_END:
-        end_child(message->number, clock_monotonic() + LAUNCHER_GRACE);
+        end_child(message->number, clock_monotonic() + PROGRAM_GRACE);
         break;
     default:
         break;
@@ -329,7 +329,7 @@ static void hear(void)
         take(&packet, (size_t)n);
     } else if (n == 0 || errno != EINTR) {
         alone = true;
-        end_all(clock_monotonic() + LAUNCHER_GRACE);
+        end_all(clock_monotonic() + PROGRAM_GRACE);
     }
 }
 

@@ -45,7 +45,8 @@
 #define PIPELINE_IN_FLIGHT_MAX 1000000
 #define PROGRAM_ARGUMENTS_MAX 64
 #define PROGRAM_VARIABLES_MAX 64
-#define PROGRAM_BYTES_MAX (16 * 1024) /* its command and its variables */
+#define PROGRAM_BYTES_MAX (16 * 1024)    /* its command and its variables */
+#define PROGRAM_GRACE (2 * USEC_PER_SEC) /* to end after its input did */
 #define PROGRAM_MEMORY (1LL << 30)
 #define PIPELINE_COMPLAINTS_MAX 50
 #define KEY_BYTES_MAX 512 /* of a key; longer ones are refused */
@@ -355,6 +356,8 @@ int pipeline_find_programs(struct pipeline *pipeline,
                            struct complaints *complaints, struct error *err);
 /* Whether any worker is of class exec. */
 bool pipeline_has_programs(const struct pipeline *pipeline);
+/* How much longer its nodes may take to end, for their programs. */
+usec_t pipeline_end_time(const struct pipeline *pipeline);
 
 /* Reads the file at `path` into `ret` (ERR_FILE, ERR_LIMIT). */
 MUSTCHECK

@@ -170,3 +170,8 @@ bool pipeline_has_programs(const struct pipeline *pipeline)
             return true;
     return false;
 }
+
+usec_t pipeline_end_time(const struct pipeline *pipeline)
+{
+    return pipeline_has_programs(pipeline) ? 2 * PROGRAM_GRACE : 0;
+}

@@ -219,8 +219,10 @@ for pid in (os.getpid(), child.pid):
 
 
 def test_nothing_is_left_after_a_run(starter, sqlite):
-    """Not its children either, though they heed no end of input."""
+    """Not its children either; nor where it heeds no end of its input."""
     job = Job(starter, keys(10), PRICE, start=LEAVES)
+    with open(job.folder / "worker.py", "a") as worker:
+        worker.write("time.sleep(1000)")
     job.check(job.run(sqlite), sqlite)
     assert len(pids(job.folder)) == 2
     assert not any(map(is_alive, pids(job.folder)))
