@@ -37,7 +37,8 @@ Options:
   --keys N           so many keys a run
   --perf             also sample where the time goes, by library
   --into DIR         for report.md, report.json, rounds.csv and charts
-                     (default: build/bench/DATE, or windrow-bench/DATE)
+                     (default: build/bench/DATE, or windrow-bench/DATE); of a
+                     report that is there, the suites named are replaced
   --from DIR         of report: that measurement
   --docs DIR         write tables and charts into DIR/performance.md,
                      DIR/concurrency.md and DIR/bench/
@@ -176,20 +177,38 @@ def measure(suite, options, cores, folder, into):
     return bench.written(suite, others, began)
 
 
-def measure_all(modules, options, into):
-    began, cores = time.monotonic(), machine.Cores()
-    told = {"when": f"{datetime.datetime.now():%Y-%m-%d %H:%M}",
+def begun(options, cores, into):
+    """A new report, or the one in `into`, whose suites are to be replaced."""
+    now = f"{datetime.datetime.now():%Y-%m-%d %H:%M}"
+    if options.names:
+        with contextlib.suppress(OSError, ValueError):
+            told = report.read(into)
+            if told["options"]["quick"] == options.quick:
+                return told | {"again": now}
+    return {"when": now, "seconds": 0,
             "machine": machine.described(), "cores_told": cores.told(),
             "options": {"whole": not options.names, "quick": options.quick,
                         "rounds": options.rounds,
                         "keys": options.keys}, "suites": []}
+
+
+def put(suite, told):
+    """A suite's part of the report, in the place of what it was before."""
+    told["suites"] = [one for one in told["suites"]
+                      if one["name"] != suite["name"]] + [suite]
+    told["suites"].sort(key=lambda one: load(one["name"]).ORDER)
+    told["seconds"] = sum(one["seconds"] for one in told["suites"])
+
+
+def measure_all(modules, options, into):
+    cores = machine.Cores()
+    told = begun(options, cores, into)
     folder = pathlib.Path(tempfile.mkdtemp(prefix="windrow-bench-"))
     folder.chmod(0o755)  # the database is another user
     try:
         for suite in modules:
-            told["suites"].append(measure(
-                suite, options, cores, folder / name_of(suite), into))
-            told["seconds"] = time.monotonic() - began
+            put(measure(suite, options, cores, folder / name_of(suite), into),
+                told)
             report.write(told, into)  # what is there, if the next one hangs
     finally:
         processes.end_all()

@@ -69,3 +69,9 @@ class Rounds:
                     self.values(other, other_metric or metric))
         ratios = [one / two for one, two in pairs if two]
         return Spread(ratios) if ratios else None
+
+    def difference(self, system, other, metric):
+        """Spread of the rounds' own differences, or None."""
+        pairs = list(zip(self.values(system, metric),
+                         self.values(other, metric)))
+        return Spread([one - two for one, two in pairs]) if pairs else None

@@ -65,7 +65,7 @@ def pipeline(folder, url, keys, instances):
     return path
 
 
-BATCH = 64  # so that nodes that compute end at the same time
+BATCH = 16  # so that nodes that compute end at the same time
 
 
 def windrow_at(bench, path, count, nodes, origin):

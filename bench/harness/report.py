@@ -43,7 +43,9 @@ def when_text(report):
     if report["options"]["quick"]:
         return (f"{report['when']}, quick, in {report['seconds']:.0f} s: "
                 "rough figures.")
-    return f"{report['when']}, in {report['seconds'] / 60:.0f} minutes."
+    again = f"; last in part at {report['again']}" if "again" in report else ""
+    return (f"{report['when']}, in {report['seconds'] / 60:.0f} minutes"
+            f"{again}.")
 
 
 def machine_text(report):

@@ -51,7 +51,7 @@ def in_memory(bench):
 def by_nodes(bench):
     """Windrow: fetching, computing, storing."""
     origin = bench.origin("--count", 1_000_000, "--no-user-agent-check")
-    count = bench.count(500, 12_000)
+    count = bench.count(500, 20_000)
     keys = servers.write_keys(bench.folder / "keys.txt", count)
     path = models.pipeline(bench.folder, origin.url, keys, 16)
     rounds = bench.in_turn("nodes", {

@@ -93,6 +93,34 @@ def test_a_small_run_is_reported(tmp_path):
     assert bench("report", "--from", tmp_path / "out").stdout == page
 
 
+# Suites that are named replace theirs in a report that is there; of a quick
+# one, nothing stays in a full one.
+def test_a_suite_is_measured_again(tmp_path):
+    assert figured(f"""
+import pathlib
+from types import SimpleNamespace as Options
+from harness import command, report
+into = pathlib.Path({str(tmp_path)!r})
+def suite(name, seconds):
+    return {{"name": name, "seconds": seconds, "title": name, "about": "",
+             "blocks": [], "goals": [], "rounds": {{}}, "left_out": [],
+             "failed": {{}}, "others": 0}}
+told = {{"when": "long ago", "options": {{"quick": False, "whole": True}},
+         "suites": [suite("extraction", 60), suite("scale", 60)],
+         "machine": {{}}, "seconds": 120}}
+(into / "report.json").write_text(report.json.dumps(told))
+for quick in (False, True):
+    options = Options(names=["scale"], quick=quick, rounds=None, keys=None)
+    class Cores:
+        told = staticmethod(lambda: "")
+    told = command.begun(options, Cores, into)
+    command.put(suite("scale", 30), told)
+    print([(one["name"], one["seconds"]) for one in told["suites"]],
+          told["options"]["whole"], told["seconds"], "again" in told)
+""") == ["[('extraction', 60), ('scale', 30)] True 90 True",
+         "[('scale', 30)] False 30 False"]
+
+
 # Each way asks as it says: HTTP/2 on one connection, HTTP/1.1 on one for each
 # request in flight.
 def test_versions_of_http_are_compared(tmp_path):
