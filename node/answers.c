@@ -22,7 +22,8 @@ static struct worker *worker_of(const struct request *request)
 
 void answers_tell(struct answers *answers, struct fetched *fetched)
 {
-    fetched->wall = clock_wall();
+    if (!fetched->wall)
+        fetched->wall = clock_wall();
     struct node_event event = {.type = NODE_EVENT_FETCHED, .fetched = *fetched};
     answers->callbacks->on_event(answers->callbacks->context, &event);
     recall_end(answers->recalls, fetched->fetch);
@@ -110,6 +111,7 @@ static bool tell_parts(struct answers *answers, const struct worker *worker,
         found += parts[i].data != NULL;
     if (!result->reason && !found && body_is_refusal(&worker->request, body))
         result->reason = REASON_REFUSED;
+    fetched.wall = clock_wall(); /* of all of them */
     for (size_t i = 0; i < n && !result->reason; i++) {
         fetched.nth = nth[i];
         tell_part(answers, worker, keys[i], parts[i], fetched);

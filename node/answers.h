@@ -31,8 +31,8 @@ void answers_fetched(struct answers *answers, uint64_t id,
 void answers_program(struct answers *answers, uint64_t id,
                      const struct exec_answer *answer);
 
-/* Tells the core, now; what was known for the transfer is not needed any more.
- */
+/* Tells the core; `wall` is now unless it is set. What was known for the
+ * transfer is not needed any more. */
 void answers_tell(struct answers *answers, struct fetched *fetched);
 
 #endif
