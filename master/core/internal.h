@@ -33,8 +33,9 @@
 #define NODE_BATCHES_MIN 2   /* a node may always hold so many, by credit, */
 #define NODE_BATCHES_FULL 64 /* and never more than so many */
 #define KEYS_PER_INSTANCE                                                      \
-    4               /* one in flight, others behind it, and those that         \
-                       wait for the slowest of their batch */
+    4               /* (or what one request asks for) one in flight, others    \
+                       behind it, and those that wait for the slowest of       \
+                       their batch */
 #define KILLS_MAX 2 /* alone; then a key is blamed */
 #define LEDGER_RETRY_MIN (500 * USEC_PER_MSEC)
 #define LEDGER_RETRY_MAX (5 * USEC_PER_SEC)

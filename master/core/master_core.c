@@ -198,6 +198,8 @@ static int64_t key_credit_of(const struct pipeline *pipeline)
     for (size_t i = 0; i < pipeline->n_workers; i++) {
         const struct worker *worker = &pipeline->workers[i];
         int64_t keys = (int64_t)worker->instances * KEYS_PER_INSTANCE;
+        if (worker->request.keys_per_request)
+            keys *= worker->request.keys_per_request;
         if (worker_class_is_fetcher(worker->class) && keys > credit)
             credit = keys;
     }

@@ -193,14 +193,14 @@ void begin_on(struct terms terms)
 {
     end();
     d.workers[0] = (struct worker){.index = 0, .class = CLASS_HTML_TABLE};
-    d.workers[1] =
-        (struct worker){.index = 1, .class = CLASS_HTTP_JSON, .instances = 64};
-    d.workers[2] =
-        (struct worker){.index = 2, .class = CLASS_HTTP_JSON, .instances = 8};
+    const enum worker_class json = CLASS_HTTP_JSON;
+    d.workers[1] = (struct worker){.index = 1, .class = json, .instances = 64};
+    d.workers[2] = (struct worker){.index = 2, .class = json, .instances = 8};
     d.workers[3] = (struct worker){.index = 3, .class = CLASS_STORE};
     d.workers[1].request.rate = terms.rate;
     d.workers[1].request.adaptive = terms.adaptive;
     d.workers[1].request.max_in_flight = terms.max_in_flight;
+    d.workers[1].request.keys_per_request = terms.keys_per_request;
     d.pipeline = (struct pipeline){.workers = d.workers, .n_workers = WORKERS};
     const struct master_core_config config = {
         .pipeline = &d.pipeline,

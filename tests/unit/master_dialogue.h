@@ -33,6 +33,7 @@ struct terms {
     bool resumed;
     bool no_trust; /* trust_crash off */
     int expected;
+    int keys_per_request;
 };
 
 /* The core, its first sweep (LOAD 0) expected and not yet answered. */

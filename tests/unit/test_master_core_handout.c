@@ -93,17 +93,17 @@ static void test_taken_back(void **state)
     expect("TASK c 5 work", "TASK c 6 work", "TASK c 1 work");
 }
 
-/* A node holds four keys for each instance of the largest fetcher (4 * 64), or
- * two batches where that is less. */
+/* Four requests' keys an instance of the largest fetcher, or two batches. */
 static void test_credit(void **state)
 {
     (void)state;
-    begin();
-    arrive("a");
-    last_page(series(1, 20, "*60"));
-    assert_int_equal(held_by(0), 4);
-    closed("a", 1, "");
-    assert_int_equal(held_by(0), 4);
+    for (int keys = 0; keys <= 2; keys += 2) {
+        begin(.keys_per_request = keys);
+        arrive("a");
+        last_page(series(1, 20, "*60"));
+        closed("a", 1, "");
+        assert_int_equal(held_by(0), keys ? 8 : 4);
+    }
     begin();
     arrive("a");
     last_page(series(1, 5, "*300"));
