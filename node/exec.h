@@ -17,7 +17,9 @@
 #include "launcher.h"
 #include "ledger/reason.h"
 
-#define EXEC_PATIENCE (10 * USEC_PER_SEC) /* until it has begun, or ended */
+#define EXEC_START_MAX (60 * USEC_PER_SEC)   /* until it reads its input */
+#define EXEC_START_LOOK (50 * USEC_PER_MSEC) /* whether it does */
+#define EXEC_PATIENCE (10 * USEC_PER_SEC)    /* until it has begun, or ended */
 #define EXEC_NOTES_INTERVAL (10 * USEC_PER_SEC) /* between two of one kind */
 
 /* What was answered for a key, or why nothing was. Valid during the call. */

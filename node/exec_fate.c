@@ -1,6 +1,10 @@
 /* exec_fate.c: see exec_fate.h. */
 #include "exec_fate.h"
 
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+
 #define TEXT_OF(number) TEXT_OF_IT(number)
 #define TEXT_OF_IT(number) #number
 
@@ -36,4 +40,15 @@ usec_t exec_fate_end(struct exec_fate *fate, bool watched, const char **ret_why)
         return USEC_NEVER;
     }
     return fate->n_early ? EXEC_BACKOFF << (fate->n_early - 1) : 0;
+}
+
+void exec_fate_describe(int status, const char *last, char *ret, size_t room)
+{
+    const char *between = *last ? ": " : "";
+    if (WIFSIGNALED(status))
+        snprintf(ret, room, "was ended by signal %d (%s)%s%s", WTERMSIG(status),
+                 strsignal(WTERMSIG(status)), between, last);
+    else
+        snprintf(ret, room, "ended with status %d%s%s", WEXITSTATUS(status),
+                 between, last);
 }

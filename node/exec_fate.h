@@ -9,6 +9,7 @@
 #define NODE_EXEC_FATE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "base/clock.h"
 
@@ -36,5 +37,9 @@ void exec_fate_answered(struct exec_fate *fate);
  * start". */
 usec_t exec_fate_end(struct exec_fate *fate, bool watched,
                      const char **ret_why);
+
+/* How it ended, by its wait status and the last it said ("": nothing), such as
+ * "ended with status 1: ImportError: no module named x". */
+void exec_fate_describe(int status, const char *last, char *ret, size_t room);
 
 #endif

@@ -132,6 +132,14 @@ struct exec_key *exec_keys_next(struct exec_keys *keys, size_t most, usec_t now,
     return key;
 }
 
+void exec_keys_put_off(struct exec_keys *keys, usec_t due)
+{
+    struct exec_key *key;
+    DL_FOREACH (keys->sent, key) {
+        key->due = due;
+    }
+}
+
 struct exec_key *exec_keys_find(const struct exec_keys *keys, uint64_t id)
 {
     struct exec_key *key = NULL;

@@ -68,6 +68,9 @@ bool exec_keys_wait(const struct exec_keys *keys);
 struct exec_key *exec_keys_next(struct exec_keys *keys, size_t most, usec_t now,
                                 usec_t timeout);
 
+/* All that were sent are due then. */
+void exec_keys_put_off(struct exec_keys *keys, usec_t due);
+
 /* The one that was sent with this id; NULL: none, or it was answered. */
 struct exec_key *exec_keys_find(const struct exec_keys *keys, uint64_t id);
 /* Takes it out; the caller frees it. It was answered, and is not remembered. */

@@ -8,6 +8,7 @@
 #include "exec_pipes.h"
 
 #include <errno.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "turn.h"
@@ -84,6 +85,7 @@ static void on_writable(evutil_socket_t fd, short what, void *context)
         buffer_clear(asked);
         return;
     }
+    pipe->pipes->written += (size_t)n;
     memmove(asked->data, asked->data + n, asked->len - (size_t)n);
     asked->len -= (size_t)n;
     if (!asked->len)
@@ -94,6 +96,7 @@ bool exec_pipes_open(struct exec_pipes *pipes, struct event_base *base,
                      const int fds[EXEC_PIPES])
 {
     bool good = true;
+    pipes->written = 0;
     for (int i = 0; i < EXEC_PIPES; i++) {
         struct exec_pipe *pipe = &pipes->list[i];
         bool input = i == EXEC_INPUT;
@@ -114,6 +117,14 @@ void exec_pipes_ask(struct exec_pipes *pipes)
         event_add(pipe->event, NULL);
     else if (!pipe->event)
         buffer_clear(&pipes->asked);
+}
+
+/* What lies in a pipe can be asked at both of its ends (pipe(7)). */
+bool exec_pipes_untouched(const struct exec_pipes *pipes)
+{
+    int unread = 0, fd = pipes->list[EXEC_INPUT].fd;
+    return fd >= 0 && !ioctl(fd, FIONREAD, &unread) &&
+           (size_t)unread == pipes->written;
 }
 
 void exec_pipes_drain(struct exec_pipes *pipes)

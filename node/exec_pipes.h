@@ -28,6 +28,7 @@ struct exec_pipe {
 struct exec_pipes {
     struct exec_pipe list[EXEC_PIPES];
     struct buffer asked; /* not written yet: append, then exec_pipes_ask() */
+    size_t written;      /* bytes, of this process */
     exec_on_said *on_said;
     exec_on_read *on_read;
     void *context;
@@ -45,6 +46,9 @@ void exec_pipes_close(struct exec_pipes *pipes);
 
 /* Has `asked` written. A program that reads no more is not asked. */
 void exec_pipes_ask(struct exec_pipes *pipes);
+
+/* Whether it has not read any of what was written: it is still starting. */
+bool exec_pipes_untouched(const struct exec_pipes *pipes);
 
 /* What is in its output and errors by now, as after its end. */
 void exec_pipes_drain(struct exec_pipes *pipes);

@@ -23,11 +23,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 
 #include "base/buffer.h"
 #include "base/log_limit.h"
-#include "base/transition.h"
 #include "exec_fate.h"
 #include "exec_line.h"
 #include "exec_pipes.h"
@@ -64,6 +62,8 @@ struct exec_program {
     struct log_limit limit;
     struct exec_fate fate;
     bool was_watched; /* when it ended, or began to */
+    bool reads;       /* its input; until then nothing is due */
+    usec_t started;
 };
 
 static void go_on(struct exec_program *program);
@@ -74,7 +74,6 @@ static void set_state(struct exec_program *program, enum program_state state)
                 state == PROGRAM_UP || state == PROGRAM_ENDING;
     CHECK(runs == (program->launch != NULL));
     CHECK(state == PROGRAM_UP || program->keys.n_sent == 0);
-    TRANSITION("program", program->state, state);
     program->state = state;
 }
 
@@ -285,7 +284,8 @@ static void send_keys(struct exec_program *program)
     exec_pipes_ask(&program->pipes);
     if (program->state == PROGRAM_UP && program->keys.sent &&
         !evtimer_pending(program->timer, NULL))
-        set_timer(program, program->keys.sent->due);
+        set_timer(program, program->reads ? program->keys.sent->due
+                                          : now + EXEC_START_LOOK);
 }
 
 /* ---- its life ---- */
@@ -294,6 +294,8 @@ static void on_started(void *context, const int fds[EXEC_PIPES])
 {
     struct exec_program *program = context;
     bool watched = exec_fate_begin(&program->fate);
+    program->started = clock_monotonic();
+    program->reads = false;
     program->voice.last[0] = '\0';
     set_state(program, watched ? PROGRAM_WATCHED : PROGRAM_UP);
     if (!exec_pipes_open(&program->pipes, program->base, fds)) {
@@ -322,20 +324,6 @@ static void after_end(struct exec_program *program, const char *how)
     set_timer(program, clock_monotonic() + wait);
 }
 
-/* Such as "ended with status 1: ImportError: no module named x". */
-static void describe(const struct exec_program *program, int status,
-                     char how[WHY_BYTES])
-{
-    const char *last = program->voice.last;
-    int number = WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status);
-    if (WIFSIGNALED(status))
-        snprintf(how, WHY_BYTES, "was ended by signal %d (%s)%s%s", number,
-                 strsignal(number), *last ? ": " : "", last);
-    else
-        snprintf(how, WHY_BYTES, "ended with status %d%s%s", number,
-                 *last ? ": " : "", last);
-}
-
 /* What it said before its end counts. */
 static void on_ended(void *context, int status)
 {
@@ -344,7 +332,7 @@ static void on_ended(void *context, int status)
     turn_enter();
     exec_pipes_drain(&program->pipes);
     exec_voice_end(&program->voice, clock_monotonic());
-    describe(program, status, how);
+    exec_fate_describe(status, program->voice.last, how, sizeof how);
     if (is_alive(program)) {
         program->was_watched = program->state == PROGRAM_WATCHED;
         if (status || program->keys.n_sent)
@@ -404,9 +392,29 @@ static void go_on(struct exec_program *program)
         send_keys(program);
 }
 
+/* Time counts for keys from when it reads its input: a start may take long. */
+static bool is_starting(struct exec_program *program)
+{
+    usec_t now = clock_monotonic();
+    if (program->reads)
+        return false;
+    if (exec_pipes_untouched(&program->pipes) &&
+        now - program->started < EXEC_START_MAX) {
+        set_timer(program, now + EXEC_START_LOOK);
+        return true;
+    }
+    program->reads = true;
+    if (now - program->started < EXEC_START_MAX)
+        exec_keys_put_off(&program->keys,
+                          now + program->worker->request.timeout);
+    return false;
+}
+
 static void check_due(struct exec_program *program)
 {
     const struct exec_key *first = program->keys.sent;
+    if (first && is_starting(program))
+        return;
     if (first && first->due <= clock_monotonic())
         fault(program, REASON_TIMEOUT, "timeout",
               "has not answered %.*s within its timeout", (int)first->len,
@@ -430,8 +438,7 @@ static void on_timer(evutil_socket_t fd, short what, void *context)
         check_due(program);
     } else if (program->launch) {
         program->callbacks.on_stuck(program->callbacks.context, true,
-                                    "a program can neither be started nor "
-                                    "ended");
+                                    "a program neither starts nor ends");
     }
     go_on(program);
 }

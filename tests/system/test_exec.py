@@ -150,6 +150,13 @@ if key == "SLOW":
     job.check(job.run(sqlite), sqlite, SLOW="timed_out")
 
 
+def test_a_start_takes_its_time(starter, sqlite):
+    """It is not the keys' time: that begins when the program reads."""
+    job = Job(starter, keys(30), PRICE, start="time.sleep(0.8)",
+              timeout="200ms", retry={"attempts": 1})
+    job.check(job.run(sqlite), sqlite)
+
+
 def test_lines_that_are_no_answers(starter, sqlite):
     """The program is started anew after each, and the key is known."""
     job = Job(starter, keys(20) + ["PRINT", "OTHER", "LONG", "TWICE"], f"""

@@ -167,6 +167,18 @@ static void test_a_timeout(void **state)
     assert_sends("c", 8, 303);
 }
 
+static void test_put_off(void **state)
+{
+    (void)state;
+    add("ab");
+    assert_sends("ab", 8, 0);
+    exec_keys_put_off(&keys, 300);
+    assert_blamed('-', EXEC_DUE, 299);
+    assert_sends("ab", 8, 300);
+    answer("b");
+    assert_blamed('a', EXEC_DUE, 400);
+}
+
 /* The line may be about a key that was answered before. */
 static void test_a_wrong_line(void **state)
 {
@@ -213,6 +225,7 @@ int main(void)
         TEST(test_who_was_blamed_is_remembered),
         TEST(test_more_than_are_remembered),
         TEST(test_a_timeout),
+        TEST(test_put_off),
         TEST(test_a_wrong_line),
         TEST(test_cancelled),
     };
