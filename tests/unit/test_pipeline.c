@@ -120,8 +120,8 @@ static void load_once(void *context)
 /* Whichever allocation fails, loading ends with ERR_MEMORY and no leak. */
 static void test_no_memory_at_any_point(void **state)
 {
-    static const char *const names[] = {"sp500", "everything", "legacy",
-                                        "typos_everywhere", "cycle"};
+    static const char *const names[] = {
+        "sp500", "everything", "legacy", "typos_everywhere", "cycle", "exec"};
     (void)state;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char path[300];
@@ -240,6 +240,61 @@ static struct pipeline *load_small(const char *path)
     return pipeline;
 }
 
+/* The complaint about this program of a pipeline in `folder`; "": it is there.
+ */
+static void assert_program(const char *folder, const char *program,
+                           const char *complaint)
+{
+    char path[300];
+    struct buffer text = BUFFER_EMPTY;
+    struct settings *settings = settings_new();
+    struct complaints complaints = {.n = 0};
+    struct pipeline *pipeline = NULL;
+    struct error err = ERROR_NONE;
+
+    snprintf(path, sizeof path, "%s/pipeline.yaml", folder);
+    buffer_printf(
+        &text,
+        "version: 1\n"
+        "queues: [{name: a}, {name: b}]\n"
+        "workers:\n"
+        "  - {name: s, class: values, input_values: [k], output_queues: [a]}\n"
+        "  - {name: e, class: exec, input_queue: a, output_queues: [b],\n"
+        "     options: {command: ['%s', x], fields: {x: /x}}}\n"
+        "  - {name: t, class: store, input_queue: b,\n"
+        "     options: {table: t, columns: {k: key}}}\n",
+        program);
+    assert_int_equal(pipeline_load(buffer_slice(&text), path, settings,
+                                   &complaints, &pipeline, &err),
+                     0);
+    assert_true(pipeline_has_programs(pipeline));
+    int failed = pipeline_find_programs(pipeline, settings, &complaints, &err);
+    assert_int_equal(failed, *complaint ? ERR_PIPELINE : 0);
+    assert_int_equal(complaints.n, *complaint ? 1 : 0);
+    if (*complaint) {
+        assert_int_equal(complaints.items[0].line, 6);
+        assert_non_null(strstr(complaints.items[0].text, complaint));
+    }
+    complaints_free(&complaints);
+    pipeline_free(&pipeline);
+    settings_free(&settings);
+    buffer_free(&text);
+}
+
+static void test_programs_are_looked_for(void **state)
+{
+    (void)state;
+    assert_program("/nowhere", "sh", "");
+    assert_program("/bin", "./sh", "");
+    assert_program("/nowhere", "/bin/sh", "");
+    assert_program("/nowhere", "no-such-program",
+                   "there is no program 'no-such-program' in PATH");
+    assert_program("/etc", "group", "say './group'");
+    assert_program("/etc", "./group", "can't be started: Permission denied");
+    assert_program("/", "./etc", "can't be started: Permission denied");
+    assert_program("/nowhere", "./x", "can't be started: No such file");
+}
+
 /* Where several read one queue, they take turns. */
 static void test_consumers_take_turns(void **state)
 {
@@ -314,6 +369,7 @@ int main(void)
     static const struct CMUnitTest others[] = {
         cmocka_unit_test(test_no_memory_at_any_point),
         cmocka_unit_test(test_defaults_are_those_of_the_tables),
+        cmocka_unit_test(test_programs_are_looked_for),
         cmocka_unit_test(test_consumers_take_turns),
         cmocka_unit_test(test_worker_field),
         cmocka_unit_test(test_folder_and_name),
