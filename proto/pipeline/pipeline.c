@@ -252,17 +252,23 @@ static int find_field(const struct field *fields, size_t n, const char *name)
     return -1;
 }
 
+static size_t parts(size_t whole, size_t part)
+{
+    return (whole + part - 1) / part;
+}
+
 size_t worker_batch_keys(const struct worker *worker, size_t keys, size_t most)
 {
-    size_t request = (size_t)worker->request.keys_per_request;
+    size_t request = worker->request.keys_per_request > 1
+                         ? (size_t)worker->request.keys_per_request
+                         : 1;
+    size_t requests = keys ? parts(keys, request) : 1;
+    size_t at_once = (size_t)worker->instances;
+    size_t batches = parts(at_once, most / request); /* to keep them busy */
+    size_t requests_max =
+        batches > 1 ? parts(at_once, batches) : most / request;
 
-    if (keys < 1)
-        keys = 1;
-    if (request > 1)
-        keys += (request - keys % request) % request;
-    if (keys > most)
-        keys = request > 1 ? most - most % request : most;
-    return keys;
+    return request * (requests < requests_max ? requests : requests_max);
 }
 
 int worker_field(const struct worker *worker, const char *name)

@@ -377,7 +377,9 @@ const struct worker *pipeline_consumer(const struct pipeline *pipeline,
 bool pipeline_queue_is_shared(const struct pipeline *pipeline, int queue);
 
 /* A batch of about `keys` keys, at most `most`, for `worker`: of whole
- * requests, where it asks for several keys with one. */
+ * requests, where it asks for several keys with one. Where it takes several of
+ * the largest to keep all its transfers busy, a bit less, so that they do
+ * exactly: what is left over would wait for a whole answer of the others. */
 size_t worker_batch_keys(const struct worker *worker, size_t keys, size_t most);
 
 /* The field's index in worker->fields; -1 where the worker has none such. */

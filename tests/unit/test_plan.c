@@ -312,6 +312,27 @@ static void test_limits(void **state)
                    "quotes: A B C D");
 }
 
+/* Whole batches fill the transfers, and whole requests a batch. */
+static void test_batches_that_fill(void **state)
+{
+    (void)state;
+    static const struct {
+        int instances, request;
+        size_t keys, expected;
+    } cases[] = {
+        {64, 0, 0, 1},       {64, 0, 100, 100},    {64, 0, 9000, 512},
+        {512, 0, 9000, 512}, {513, 0, 9000, 257},  {5000, 0, 9000, 500},
+        {5000, 0, 100, 100}, {8192, 0, 9000, 512}, {64, 20, 9000, 440},
+        {4, 20, 9000, 500},  {4, 20, 41, 60},      {1000, 1, 9000, 500},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct worker worker = {.instances = cases[i].instances,
+                                .request.keys_per_request = cases[i].request};
+        assert_int_equal(worker_batch_keys(&worker, cases[i].keys, 512),
+                         cases[i].expected);
+    }
+}
+
 /* A batch is a quarter of a node's share, 512 at most. */
 static void test_batch_sizes(void **state)
 {
@@ -384,6 +405,7 @@ int main(void)
         planned(test_unclosed_quotes),
         planned(test_values),
         planned(test_limits),
+        cmocka_unit_test(test_batches_that_fill),
         planned(test_batch_sizes),
         planned(test_lists),
     };
