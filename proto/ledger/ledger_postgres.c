@@ -58,8 +58,9 @@ bool ledger_postgres_send_session_settings(PGconn *connection)
 bool ledger_postgres_owns_session(PGconn *connection)
 {
     PGresult *answer = PQexec(connection, "SELECT pg_backend_pid()");
-    bool owns = PQresultStatus(answer) == PGRES_TUPLES_OK &&
-                atoi(PQgetvalue(answer, 0, 0)) == PQbackendPID(connection);
+    bool owns =
+        PQresultStatus(answer) == PGRES_TUPLES_OK &&
+        strtol(PQgetvalue(answer, 0, 0), NULL, 10) == PQbackendPID(connection);
     PQclear(answer);
     return owns;
 }

@@ -66,7 +66,8 @@ def build_mutant(mutant, build, folder):
     arguments[arguments.index("-o") + 1] = str(new_object)
     arguments[arguments.index("-MF") + 1] = str(folder / "changed.d")
     arguments[-1] = str(changed)
-    arguments[1:1] = ["-iquote", str(pathlib.Path(source).parent), "-w"]
+    place = arguments.index("-o")  # the compiler may stand behind a ccache
+    arguments[place:place] = ["-iquote", str(pathlib.Path(source).parent), "-w"]
     run = subprocess.run(arguments, cwd=build, capture_output=True, text=True)
     if run.returncode:
         raise LookupError("it does not compile: " + run.stderr.splitlines()[0])
@@ -108,7 +109,7 @@ def main():
         for mutant, result in zip(mutants, tries):
             seed, said = result.result()
             missed += seed is None
-            said = re.sub(r"/\S+/(?=(master|node|proto|tests)/)", "", said)[:100]
+            said = re.sub(r"/\S+/(?=(master|node|proto|tests)/)|/\S*/mutant-\w+/", "", said)[:100]
             if options.markdown:
                 print(f"| {mutant.name} | {mutant.rule} | {seed or '**none**'} | {said.replace('|', '/')} |")
             else:
