@@ -32,6 +32,8 @@
 /* Until a descriptor is asked for again. */
 #define DESCRIPTOR_PAUSE (50 * USEC_PER_MSEC)
 
+#define BASE_BYTES_MAX 300 /* of a URL that is parsed once a host */
+
 struct shard {
     struct fetch_pool *pool;
     CURLM *multi;
@@ -86,7 +88,7 @@ struct fetch_pool {
     struct handle *busy;          /* by id: waiting and flying */
     struct told *told;
     struct event *begin; /* waiting handles are to be looked at */
-    char last_base[TRANSFER_BASE_BYTES]; /* of the URL that began last */
+    char last_base[BASE_BYTES_MAX]; /* of the URL that began last */
     struct buffer host_port;             /* of that URL */
     struct spare_bodies spare;
     size_t n_flying;

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -259,7 +260,8 @@ bool transfer_options(struct transfer *transfer, CURL *easy,
 {
     transfer->request = request;
     transfer->easy = easy;
-    transfer->base[0] = '\0';
+    free(transfer->base);
+    transfer->base = NULL;
     transfer->receive_bytes = 0;
     SET(CURLOPT_HEADER, heads_are_written() ? 1L : 0L);
     SET(CURLOPT_WRITEFUNCTION, on_written);
@@ -297,23 +299,36 @@ static bool set_receive_bytes(struct transfer *transfer)
     return true;
 }
 
+/* Tells libcurl scheme and host, unless it knows them. */
+static bool set_base(struct transfer *transfer, const char *url, size_t len)
+{
+    CURL *easy = transfer->easy;
+    if (transfer->base && !strncmp(transfer->base, url, len) &&
+        !transfer->base[len])
+        return true;
+    free(transfer->base);
+    transfer->base = strndup(url, len);
+    if (!transfer->base)
+        return false;
+    SET(CURLOPT_URL, transfer->base);
+    return true;
+}
+
 bool transfer_url(struct transfer *transfer, const char *url)
 {
     CURL *easy = transfer->easy;
     size_t base = fetch_url_base(url);
-    char own[TRANSFER_BASE_BYTES] = "";
-    if (base + sizeof "/" <= sizeof own)
-        memcpy(own, url, base);
     transfer->url = url;
-    if (!*own) {
+    if (base) {
+        if (!set_base(transfer, url, base))
+            return false;
+        SET(CURLOPT_REQUEST_TARGET, url + base);
+    } else {
+        free(transfer->base);
+        transfer->base = NULL;
         SET(CURLOPT_URL, url);
         SET(CURLOPT_REQUEST_TARGET, NULL);
-    } else {
-        if (strcmp(own, transfer->base))
-            SET(CURLOPT_URL, own);
-        SET(CURLOPT_REQUEST_TARGET, url + base);
     }
-    memcpy(transfer->base, own, sizeof own);
     SET(CURLOPT_HTTPHEADER,
         fetch_condition_list(&transfer->condition, transfer->headers));
     return set_receive_bytes(transfer);
@@ -416,7 +431,7 @@ static const char *redirect_of(struct transfer *transfer, CURL *easy)
 {
     char *location = NULL;
     curl_easy_getinfo(easy, CURLINFO_REDIRECT_URL, &location);
-    if (!location || !transfer->base[0])
+    if (!location || !transfer->base)
         return location;
     const char *sent = fetch_head_location(easy);
     if (!sent)
@@ -500,6 +515,8 @@ void transfer_free(struct transfer *transfer)
     curl_slist_free_all(transfer->headers);
     transfer->headers = NULL;
     fetch_condition_fini(&transfer->condition);
+    free(transfer->base);
+    transfer->base = NULL;
     curl_free(transfer->redirect);
     transfer->redirect = NULL;
 }

@@ -14,7 +14,6 @@
 #include "fetch_condition.h"
 
 /* A longer scheme and host go with the rest. */
-#define TRANSFER_BASE_BYTES 300
 
 /*
  * What libcurl writes next: a head's status line, its first line after that,
@@ -58,9 +57,9 @@ struct transfer {
         condition;                  /* of this transfer; the caller's to set */
     struct curl_slist *headers;     /* set once by transfer_options() */
     const char *url;                /* of transfer_url() */
-    char base[TRANSFER_BASE_BYTES]; /* libcurl knows it as the URL, and the
-                                       rest of `url` as the target; "": not */
-    char *redirect;                 /* where the answer leads; libcurl's */
+    char *base;     /* libcurl knows it as the URL, and the rest of `url` as
+                       the target; NULL: not */
+    char *redirect; /* where the answer leads; libcurl's */
     char error[CURL_ERROR_SIZE];    /* libcurl's own words; "": none */
 };
 

@@ -86,7 +86,7 @@ def show(bench, rounds, steps):
         if name not in rounds:
             continue
         peak = rounds.median(name, "peak_mb")
-        kb = (peak - least) * 1e3 / level if level >= 512 else None
+        kb = (peak - least) * 1e6 / 1024 / level if level >= 512 else None
         share.append((level, rounds.median(name, "of_ideal")))
         for line, system in (("Windrow", name), ("bare loop", loop)):
             if (used := rounds.median(system, "cpu")) is not None:
@@ -100,7 +100,7 @@ def show(bench, rounds, steps):
                 rounds.spread(name, "peak_mb"))),
             f"{kb:.1f}" if kb is not None else ""])
     bench.grid(["in flight", "keys/s", "of the ideal", "CPU, µs a key",
-                "loop's CPU, µs a key", "memory, MB", "KB a transfer"], rows)
+                "loop's CPU, µs a key", "memory, MB", "KiB a transfer"], rows)
     bench.lines("Time that waiting alone would take, as a share",
                 "transfers in flight", "of the ideal", {"Windrow": share},
                 logx=True)
@@ -167,7 +167,7 @@ def run(bench):
         bench.goal("100,000 keys of 2 s, 5,000 in flight in each of two "
                    "nodes: share of the ideal",
                    two.spread("two nodes", "of_ideal"), ">=", 0.9)
-    bench.goal("Memory of a transfer in flight", kb, "<=", 16, " KB")
+    bench.goal("Memory of a transfer in flight", kb, "<=", 16, " KiB")
     idle = bench.attempt("an idle node", lambda: idle_node_mb(
         bench, own_origin(bench, 1)))
     bench.goal("Memory of an idle node", idle, "<=", 20, " MB")
