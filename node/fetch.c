@@ -87,9 +87,9 @@ struct fetch_pool {
     struct handle *next_to_begin; /* where on_begin() goes on in `waiting` */
     struct handle *busy;          /* by id: waiting and flying */
     struct told *told;
-    struct event *begin; /* waiting handles are to be looked at */
+    struct event *begin;            /* waiting handles are to be looked at */
     char last_base[BASE_BYTES_MAX]; /* of the URL that began last */
-    struct buffer host_port;             /* of that URL */
+    struct buffer host_port;        /* of that URL */
     struct spare_bodies spare;
     size_t n_flying;
     int64_t bytes;

@@ -52,15 +52,14 @@ struct transfer {
     bool too_large;      /* it was ended for the size of its body */
     bool denied;         /* it was ended for its address */
     bool out_of_memory;
-    bool no_descriptor; /* there was none for its connection */
-    struct fetch_condition
-        condition;                  /* of this transfer; the caller's to set */
-    struct curl_slist *headers;     /* set once by transfer_options() */
-    const char *url;                /* of transfer_url() */
+    bool no_descriptor;               /* there was none for its connection */
+    struct fetch_condition condition; /* the caller's to set */
+    struct curl_slist *headers;       /* set once by transfer_options() */
+    const char *url;                  /* of transfer_url() */
     char *base;     /* libcurl knows it as the URL, and the rest of `url` as
                        the target; NULL: not */
     char *redirect; /* where the answer leads; libcurl's */
-    char error[CURL_ERROR_SIZE];    /* libcurl's own words; "": none */
+    char error[CURL_ERROR_SIZE]; /* libcurl's own words; "": none */
 };
 
 /* Sets everything but the URL, on an `easy` without options. `foreign`: see

@@ -49,3 +49,8 @@ def run(bench):
              "extract_us", "jansson_us"),
             ("keys of an HTML table, libxml2", "page_bytes", "table_us",
              "libxml2_us"))])
+    bench.goal("time of a field, times jansson's whole document",
+               rounds.ratio(name, name, "extract_us", "jansson_us"),
+               "<=", 0.125)
+    bench.goal("time of a page's keys, times libxml2's reading of the page",
+               rounds.ratio(name, name, "table_us", "libxml2_us"), "<=", 1.3)
