@@ -11,7 +11,6 @@
 #include "extract_html.h"
 
 #include <libxml/HTMLparser.h>
-#include <libxml/xpathInternals.h>
 #include <limits.h>
 #include <stdlib.h>
 
@@ -19,23 +18,19 @@
 #include "extract_result.h"
 #include "extract_tags.h"
 #include "extract_text.h"
+#include "pipeline/xpath.h"
 
 #define HTML_OPTIONS                                                           \
     (HTML_PARSE_RECOVER | HTML_PARSE_NOERROR | HTML_PARSE_NOWARNING |          \
      HTML_PARSE_NONET | HTML_PARSE_COMPACT | HTML_PARSE_IGNORE_ENC)
 
-static void ignore_error(void *context, xmlErrorPtr error)
-{
-    (void)context;
-    (void)error;
-}
-
 static xmlXPathCompExprPtr compile(const char *path)
 {
     xmlXPathContextPtr context = xmlXPathNewContext(NULL);
+    int code;
     if (!context)
         return NULL;
-    context->error = ignore_error;
+    xpath_listen(context, &code);
     xmlXPathCompExprPtr compiled =
         xmlXPathCtxtCompile(context, (const xmlChar *)path);
     xmlXPathFreeContext(context);
@@ -141,22 +136,40 @@ xmlDocPtr extract_html_parse(struct slice body, struct extract_result *result)
     return page;
 }
 
+/* What fails by itself would fail again, on this page and on others. */
+static void no_object(int code, struct extract_result *result)
+{
+    switch (xpath_fault(code)) {
+    case XPATH_FAULT_LIMIT:
+        extract_fail(result, REASON_NOT_HTML,
+                     "the XPath needs more than %d steps on this page",
+                     EXTRACT_XPATH_OPS_MAX);
+        break;
+    case XPATH_FAULT_MEMORY:
+        extract_fail(result, REASON_INTERNAL, "out of memory");
+        break;
+    case XPATH_FAULT_OWN:
+        extract_fail(result, REASON_VALUE, "the XPath can't be evaluated: %s",
+                     xpath_why(code));
+        break;
+    }
+}
+
 xmlXPathObjectPtr extract_html_evaluate(const struct extract_html *html,
                                         size_t path, xmlDocPtr page,
                                         struct extract_result *result)
 {
     xmlXPathContextPtr context = xmlXPathNewContext(page);
+    int code;
     if (!context) {
         extract_fail(result, REASON_INTERNAL, "out of memory");
         return NULL;
     }
-    context->error = ignore_error;
+    xpath_listen(context, &code);
     context->opLimit = EXTRACT_XPATH_OPS_MAX;
     xmlXPathObjectPtr object = xmlXPathCompiledEval(html->paths[path], context);
     if (!object)
-        extract_fail(result, REASON_NOT_HTML,
-                     "the XPath needs more than %d steps on this page",
-                     EXTRACT_XPATH_OPS_MAX);
+        no_object(code, result);
     xmlXPathFreeContext(context);
     return object;
 }

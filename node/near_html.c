@@ -5,7 +5,6 @@
  * parentheses; the parts are tried, the longest first.
  */
 #include <libxml/xpath.h>
-#include <libxml/xpathInternals.h>
 #include <stdlib.h>
 
 #include "base/buffer.h"
@@ -13,16 +12,11 @@
 #include "extract_text.h"
 #include "near.h"
 #include "near_text.h"
+#include "pipeline/xpath.h"
 
 #define STEPS_MAX 64
 #define HEADERS_MAX 12
 #define HEADER_BYTES_MAX 40
-
-static void keep_silent(void *context, xmlErrorPtr error)
-{
-    (void)context;
-    (void)error;
-}
 
 /* What the path finds; NULL where it is none, or finds no nodes. */
 static xmlXPathObjectPtr find(xmlDocPtr page, struct slice path)
@@ -30,8 +24,9 @@ static xmlXPathObjectPtr find(xmlDocPtr page, struct slice path)
     xmlXPathContextPtr context = xmlXPathNewContext(page);
     char *text = strndup(path.data, path.len);
     xmlXPathObjectPtr object = NULL;
+    int code;
     if (context && text) {
-        context->error = keep_silent;
+        xpath_listen(context, &code);
         context->opLimit = EXTRACT_XPATH_OPS_MAX;
         object = xmlXPathEval((const xmlChar *)text, context);
     }
@@ -244,10 +239,11 @@ static size_t texts_below(xmlDocPtr page, xmlNodePtr table, const char *path,
                           json_t *texts)
 {
     xmlXPathContextPtr context = xmlXPathNewContext(page);
+    int code;
     if (!context)
         return 0;
     context->node = table;
-    context->error = keep_silent;
+    xpath_listen(context, &code);
     xmlXPathObjectPtr object = xmlXPathEval((const xmlChar *)path, context);
     xmlNodeSetPtr found = object ? object->nodesetval : NULL;
     for (int i = 0; texts && found && i < found->nodeNr && i < HEADERS_MAX;

@@ -138,6 +138,8 @@ void read_fields(struct loader *, struct worker *, const struct yaml_node *);
 void read_columns(struct loader *, struct worker *, const struct yaml_node *);
 bool check_pointer(struct loader *, const struct yaml_node *at,
                    const char *pointer);
+/* pipeline_xpath.c: false after a complaint: it is no XPath, or one that fails
+ * on every page. */
 bool check_xpath(struct loader *, const struct yaml_node *at,
                  const char *xpath);
 /* pipeline_compute.c: the field's indicator, and its type by that; false after

@@ -1,8 +1,6 @@
 /*
  * pipeline_fields.c: `fields` of fetchers and `columns` of stores.
  */
-#include <libxml/xpath.h>
-#include <libxml/xpathInternals.h>
 #include <strings.h>
 
 #include "base/time_text.h"
@@ -38,34 +36,6 @@ const char *load_pointer(struct loader *loader, const struct yaml_node *node,
         return node->text;
     const char *pointer = load_text(loader, node, what);
     return pointer && check_pointer(loader, node, pointer) ? pointer : "";
-}
-
-/* With a handler in the context, libxml2 prints nothing; where it stopped is
- * in the context, and a text of its own it does not give. */
-static void keep_silent(void *context, xmlErrorPtr error)
-{
-    (void)context;
-    (void)error;
-}
-
-bool check_xpath(struct loader *loader, const struct yaml_node *at,
-                 const char *xpath)
-{
-    xmlXPathContextPtr context = xmlXPathNewContext(NULL);
-
-    if (!context) {
-        loader->out_of_memory = true;
-        return false;
-    }
-    context->error = keep_silent;
-    xmlXPathCompExprPtr compiled =
-        xmlXPathCtxtCompile(context, (const xmlChar *)xpath);
-    if (!compiled)
-        complain(loader, at, "'%s' is no XPath from its byte %d on",
-                 shown(xpath).text, context->lastError.int1 + 1);
-    xmlXPathFreeCompExpr(compiled);
-    xmlXPathFreeContext(context);
-    return compiled;
 }
 
 static const char *const type_names[] = {

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -168,6 +169,44 @@ static void test_xpath_steps(void **state)
     buffer_free(&body);
 }
 
+/* What is wrong with an XPath by itself is not tried again, and is said to
+ * nobody else. */
+static void test_xpaths_that_fail(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *xpath, *why;
+    } xpaths[] = {
+        {"foo(//b)", "it calls a function that XPath 1.0 does not have"},
+        {"//b[foo(.)]", "it calls a function that XPath 1.0 does not have"},
+        {"h:foo(//b)", "libxml2 can't evaluate it"},
+        {"//b[. = $x]", "it has a variable, and there are none"},
+        {"//h:b", "it has a prefix, and none is bound"},
+        {"//b[contains(.)]",
+         "a function of it has too few or too many arguments"},
+        {"//b[count('x')]",
+         "a text, number or boolean stands where nodes must"},
+    };
+    FILE *said = tmpfile();
+    int errors = dup(STDERR_FILENO);
+    assert_true(said && errors >= 0);
+    assert_int_equal(dup2(fileno(said), STDERR_FILENO), STDERR_FILENO);
+    for (size_t i = 0; i < sizeof xpaths / sizeof *xpaths; i++) {
+        char spec[128], expected[200];
+        snprintf(spec, sizeof spec, "class http_html\nfield a %s\n",
+                 xpaths[i].xpath);
+        snprintf(expected, sizeof expected,
+                 "field_value: the XPath can't be evaluated: %s\n",
+                 xpaths[i].why);
+        assert_extract(spec, "<b>1</b>", expected);
+    }
+    dup2(errors, STDERR_FILENO);
+    close(errors);
+    assert_int_equal(lseek(fileno(said), 0, SEEK_END), 0);
+    fclose(said);
+    assert_false(reason_may_pass(REASON_VALUE));
+}
+
 /* A field is what an XPath gives: the first node in the document's order, a
  * string, a number or a boolean; numbers lose what is for people. */
 static void test_fields(void **state)
@@ -310,6 +349,7 @@ int main(void)
         cmocka_unit_test(test_bytes),
         cmocka_unit_test(test_tags_in_step),
         cmocka_unit_test(test_xpath_steps),
+        cmocka_unit_test(test_xpaths_that_fail),
         cmocka_unit_test(test_fields),
         cmocka_unit_test(test_value_bytes),
         cmocka_unit_test(test_span_bombs),
