@@ -232,18 +232,34 @@ json_t *trial_outcome(const json_t *events)
     return failure ? failure : keys;
 }
 
+/* Whether who failed is a program, by what it was asked. */
+static bool is_of_program(const json_t *end, const json_t *events)
+{
+    const json_t *event;
+    size_t i;
+    json_array_foreach(events, i, event)
+    {
+        if (is(event, "request") &&
+            !strcmp(trial_text(event, "worker"), trial_text(end, "worker")))
+            return !strcmp(trial_text(event, "class"),
+                           worker_class_name(CLASS_EXEC));
+    }
+    return false;
+}
+
 int trial_status(const struct worker *worker, const json_t *events)
 {
     const json_t *end = json_array_get(events, json_array_size(events) - 1);
     if (strcmp(trial_text(end, "outcome"), "failure") != 0)
         return EXIT_ALL_STORED;
+    if (is_of_program(end, events))
+        return EXIT_SOME_FAILED;
     switch (reason_parse(trial_text(end, "reason"))) {
     case REASON_DNS:
     case REASON_CONNECT:
     case REASON_TLS:
     case REASON_TIMEOUT:
     case REASON_CUT:
-    case REASON_WORKER_DIED:
         return EXIT_NOT_FINISHED;
     default:
         return worker_class_is_source(worker->class) ? EXIT_NOT_FINISHED

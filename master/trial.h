@@ -44,7 +44,7 @@ const char *trial_text(const json_t *event, const char *name);
  * {failure: {worker, reason, detail}}. NULL: no memory. */
 json_t *trial_outcome(const json_t *events);
 
-/* 0 rows or keys, 3 a recorded failure, 4 no keys or no answer at all. */
+/* 0 rows or keys, 3 a recorded failure, 4 no keys, or no answer of a site. */
 int trial_status(const struct worker *worker, const json_t *events);
 
 /* For people; what came from the web without control characters. */

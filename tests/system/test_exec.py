@@ -314,4 +314,19 @@ else:
     result = windrow("test", job.path)
     assert result.status == 0 and "2 of 2 cases passed" in result.out, result
     result = windrow("try", job.path, "AB")
-    assert result.status == 4 and "worker_died" in result.out, result
+    assert result.status == 3 and "worker_died" in result.out, result
+
+
+def test_a_try_that_a_run_would_record(starter, windrow):
+    """However a program fails a key, the status is that of a failed key."""
+    job = Job(starter, ["A"], """
+if key == "DIES":
+    sys.exit("no more")
+elif key == "SLOW":
+    time.sleep(1000)
+elif key == "WRONG":
+    print("no line", flush=True)""", timeout="300ms")
+    for key, words in (("DIES", "worker_died"), ("WRONG", "worker_answer"),
+                       ("SLOW", "timed_out")):
+        result = windrow("try", job.path, key)
+        assert result.status == 3 and words in result.out, result
