@@ -12,6 +12,7 @@
 
 #include <libxml/HTMLparser.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "extract_json.h"
@@ -212,9 +213,9 @@ static bool html_value(struct extract_html *html, const struct field *field,
     if (!extract_storable(field, value, result))
         return false;
     if (!has_type(field->type, value))
-        return extract_fail(result, REASON_FIELD_TYPE,
-                            "%s: \"%.*s\" is of another type", field->at,
-                            (int)(len > 60 ? 60 : len), text);
+        return extract_fail(result, REASON_FIELD_TYPE, "%s: \"%.*s\" is no %s",
+                            field->at, (int)(len > 60 ? 60 : len), text,
+                            field_type_name(field->type));
     char time[CLOCK_TEXT_BYTES];
     if (field->type == FIELD_TIME) {
         if (!extract_time(field, value, time, result))
@@ -224,6 +225,25 @@ static bool html_value(struct extract_html *html, const struct field *field,
     ret->data = arena_copy(&html->values, value.data, value.len);
     ret->len = value.len;
     return ret->data || extract_fail(result, REASON_INTERNAL, "out of memory");
+}
+
+/* A function of texts gives one where it finds nothing: no field is absent
+ * then. */
+static bool is_empty_text(const xmlXPathObject *object)
+{
+    const char *text = (const char *)object->stringval;
+    return object->type == XPATH_STRING && text &&
+           extract_text_trim(slice_of(text)).len == 0;
+}
+
+static bool tell_empty(struct extract_result *result)
+{
+    size_t len = strlen(result->detail);
+    if (result->reason == REASON_FIELD_TYPE)
+        snprintf(result->detail + len, sizeof result->detail - len,
+                 ": a function of texts gives an empty one where it finds "
+                 "nothing");
+    return false;
 }
 
 static bool html_field(struct extract_html *html, size_t i, xmlDocPtr page,
@@ -243,11 +263,12 @@ static bool html_field(struct extract_html *html, size_t i, xmlDocPtr page,
         return extract_instead(field, REASON_FIELD_MISSING, ret, result);
     }
     xmlChar *text = text_of(object);
+    bool empty = is_empty_text(object);
     xmlXPathFreeObject(object);
     bool good = text ? html_value(html, field, (char *)text, ret, result)
                      : extract_fail(result, REASON_INTERNAL, "out of memory");
     xmlFree(text);
-    return good;
+    return good || (empty && tell_empty(result));
 }
 
 static bool all_fields(struct extract_html *html, xmlDocPtr page,

@@ -228,11 +228,25 @@ static void test_fields(void **state)
                    "field_type: //p/@id: \"x\" is no time in seconds, nor in "
                    "ISO 8601\n");
     assert_extract("class http_html\nfield a //i\n", page,
-                   "field_type: //i: \"1,2\" is of another type\n");
+                   "field_type: //i: \"1,2\" is no number\n");
+    assert_extract("class http_html\nfield a //i\ntype integer\n", page,
+                   "field_type: //i: \"1,2\" is no integer\n");
+    assert_extract("class http_html\nfield a //i\ntype boolean\n", page,
+                   "field_type: //i: \"1,2\" is no boolean\n");
     assert_extract("class http_html\nfield a //s\n", page,
-                   "field_type: //s: \"\" is of another type\n");
+                   "field_type: //s: \"\" is no number\n");
+    assert_extract("class http_html\nfield a string(//q)\n", page,
+                   "field_type: string(//q): \"\" is no number: a function of "
+                   "texts gives an empty one where it finds nothing\n");
+    assert_extract("class http_html\nfield a concat(' ', //q)\ntype time\n",
+                   page,
+                   "field_type: concat(' ', //q): \"\" is no time in seconds, "
+                   "nor in ISO 8601: a function of texts gives an empty one "
+                   "where it finds nothing\n");
+    assert_extract("class http_html\nfield a string(//q)\ntype text\n", page,
+                   "a \n");
     assert_extract("class http_html\nfield a number(//u)\n", page,
-                   "field_type: number(//u): \"NaN\" is of another type\n");
+                   "field_type: number(//u): \"NaN\" is no number\n");
     assert_extract("class http_html\nfield a //q\n", page,
                    "field_missing: //q: absent\n");
 }
