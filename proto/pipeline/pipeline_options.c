@@ -420,7 +420,7 @@ static void check_together(struct loader *loader, struct worker *worker,
         check_several(loader, worker, node);
     if (worker->request.cache != CACHE_IGNORE &&
         (worker->n_sets || worker->request.keys_per_request))
-        complain(loader, node,
+        complain(loader, yaml_get(node, "cache")->key,
                  worker->n_sets ? "cache remembers fields, not rows: leave one "
                                   "of the two out"
                                 : "cache remembers what a URL answered for one "
