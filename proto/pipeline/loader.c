@@ -295,6 +295,20 @@ static struct shown shown_duration(usec_t us)
     return ret;
 }
 
+/* A number without its unit, where as many seconds would do: what was meant. */
+static struct shown meant_seconds(const char *text, usec_t min, usec_t max)
+{
+    struct shown ret = {""};
+    char seconds[24];
+    int64_t value;
+
+    snprintf(seconds, sizeof seconds, "%.20ss", text);
+    if (!text[strspn(text, "0123456789")] && parse_duration(seconds, &value) &&
+        value >= min && value <= max)
+        snprintf(ret.text, sizeof ret.text, "did you mean '%s'? ", seconds);
+    return ret;
+}
+
 bool load_duration(struct loader *loader, const struct yaml_node *node,
                    const char *what, usec_t min, usec_t max, usec_t *ret)
 {
@@ -305,10 +319,10 @@ bool load_duration(struct loader *loader, const struct yaml_node *node,
         return false;
     if (!parse_duration(text, &value) || value < min || value > max) {
         complain(loader, node,
-                 "%s is '%s'; a duration from %s to %s is allowed (250ms, "
+                 "%s is '%s'; %sa duration from %s to %s is allowed (250ms, "
                  "30s, 10m, 2h)",
-                 what, shown(text).text, shown_duration(min).text,
-                 shown_duration(max).text);
+                 what, shown(text).text, meant_seconds(text, min, max).text,
+                 shown_duration(min).text, shown_duration(max).text);
         return false;
     }
     *ret = value;
@@ -366,17 +380,20 @@ static bool load_choice(struct loader *loader, const struct yaml_node *node,
 {
     const char *text = load_text(loader, node, what);
     struct buffer allowed = BUFFER_EMPTY;
+    int n = 0;
 
-    for (int i = 0; text && choices[i]; i++)
-        if (!strcmp(choices[i], text)) {
-            *ret = i;
+    for (; text && choices[n]; n++)
+        if (!strcmp(choices[n], text)) {
+            *ret = n;
             return true;
         }
     if (!text)
         return false;
+    const char *near = spell_nearest(text, choices, (size_t)n);
     append_choices(&allowed, choices);
-    complain(loader, node, "%s is '%s'; %s is allowed", what, shown(text).text,
-             buffer_text(&allowed));
+    complain(loader, node, "%s is '%s'; %s%s%s%s is allowed", what,
+             shown(text).text, near ? "did you mean '" : "", near ? near : "",
+             near ? "'? " : "", buffer_text(&allowed));
     loader->out_of_memory |= allowed.failed;
     buffer_free(&allowed);
     return false;

@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include "pipeline/loader.h"
+#include "pipeline/spell.h"
 
 static const char *const robots_choices[] = {"ignore", "obey", NULL};
 static const struct shape robots = SHAPE_OF_CHOICE(robots_choices);
@@ -315,6 +316,23 @@ const struct member *shape_option(size_t i)
     return i < N_OPTIONS ? &options_table[i].member : NULL;
 }
 
+/* The classes that take it, as "a, b"; NULL: none does. */
+static const char *classes_with(struct loader *loader, const char *name)
+{
+    unsigned classes = 0;
+    const char *ret = NULL;
+
+    for (size_t i = 0; i < N_OPTIONS; i++)
+        if (!strcmp(options_table[i].member.name, name))
+            classes |= options_table[i].member.classes;
+    for (unsigned class = 0; class <= CLASS_STORE; class ++)
+        if (classes & OF(class)) {
+            const char *one = worker_class_name((enum worker_class) class);
+            ret = ret ? load_printf(loader, "%s, %s", ret, one) : one;
+        }
+    return ret;
+}
+
 static void complain_option(struct loader *loader, const struct worker *worker,
                             const struct yaml_node *key)
 {
@@ -325,10 +343,16 @@ static void complain_option(struct loader *loader, const struct worker *worker,
         if (options_table[i].member.classes & OF(worker->class))
             allowed[n++] = options_table[i].member.name;
     const char *class = worker_class_name(worker->class);
-    if (n)
-        complain_unknown(loader, key, "option", class, key->text, allowed, n);
-    else
+    const char *near = spell_nearest(key->text, allowed, n);
+    const char *others = near ? NULL : classes_with(loader, key->text);
+    if (!n)
         complain(loader, key, "%s takes no options", class);
+    else if (others)
+        complain(loader, key, "option '%s' is for %s, not for %s", key->text,
+                 others, class);
+    else
+        complain_unknown_near(loader, key, "option", class, key->text, allowed,
+                              n, near);
 }
 
 static void read_plain(struct loader *loader, struct worker *worker,
