@@ -118,7 +118,7 @@ static void add_plain(json_t *alternatives, const struct shape *shape)
     case SHAPE_BYTES:
         json_array_append_new(alternatives, whole_schema(shape));
         json_array_append_new(alternatives,
-                              pattern_schema("^[0-9]+(B|KiB|MiB|GiB)?$"));
+                              pattern_schema("^[0-9]+(B|KiB|MiB|GiB|TiB)?$"));
         return;
     case SHAPE_BOOLEAN: {
         static const char *const both[] = {"true", "false", NULL};

@@ -329,6 +329,23 @@ bool load_duration(struct loader *loader, const struct yaml_node *node,
     return true;
 }
 
+/* 16777216 as "16MiB". */
+static struct shown shown_bytes(int64_t bytes)
+{
+    static const char *const units[] = {"", "KiB", "MiB", "GiB", "TiB"};
+    struct shown ret;
+    size_t unit = 0;
+
+    while (bytes && bytes % 1024 == 0 &&
+           unit + 1 < sizeof units / sizeof *units) {
+        bytes /= 1024;
+        unit++;
+    }
+    snprintf(ret.text, sizeof ret.text, "%lld%s", (long long)bytes,
+             units[unit]);
+    return ret;
+}
+
 bool load_bytes(struct loader *loader, const struct yaml_node *node,
                 const char *what, int64_t min, int64_t max, int64_t *ret)
 {
@@ -339,9 +356,10 @@ bool load_bytes(struct loader *loader, const struct yaml_node *node,
         return false;
     if (!parse_bytes(text, &value) || value < min || value > max) {
         complain(loader, node,
-                 "%s is '%s'; %lld to %lld bytes are allowed (512, 64KiB, "
+                 "%s is '%s'; a size from %s to %s is allowed (512, 64KiB, "
                  "8MiB)",
-                 what, shown(text).text, (long long)min, (long long)max);
+                 what, shown(text).text, shown_bytes(min).text,
+                 shown_bytes(max).text);
         return false;
     }
     *ret = value;

@@ -20,6 +20,7 @@ static const struct unit sizes[] = {
     {"KiB", 1LL << 10},
     {"MiB", 1LL << 20},
     {"GiB", 1LL << 30},
+    {"TiB", 1LL << 40},
 };
 
 static bool parse(const char *text, const struct unit *units, size_t n_units,
