@@ -417,8 +417,8 @@ static void check_due(struct exec_program *program)
         return;
     if (first && first->due <= clock_monotonic())
         fault(program, REASON_TIMEOUT, "timeout",
-              "has not answered %.*s within its timeout", (int)first->len,
-              first->text);
+              "has not answered %.*s within its timeout: is each line flushed?",
+              (int)first->len, first->text);
     else if (first)
         set_timer(program, first->due);
 }

@@ -299,7 +299,7 @@ struct pipeline {
     size_t n_workers;
     struct arena arena;
     struct pipeline_note
-        *notes; /* what was accepted but ignored, for the user */
+        *notes; /* what was accepted and may not be meant, for the user */
     size_t n_notes;
 };
 
@@ -346,9 +346,9 @@ int pipeline_load_to_look(struct slice text, const struct settings *settings,
 void pipeline_free(struct pipeline **pipeline);
 
 /*
- * Whether each program that the pipeline names is there and may be started, as
- * this process sees it: ERR_PIPELINE and complaints where not. That is no part
- * of pipeline_load(), since a pipeline is also read where it never runs.
+ * Whether each program that the pipeline names may be started, as this process
+ * sees it: ERR_PIPELINE and complaints where not; notes of scripts that are not
+ * there. Once; no part of pipeline_load(), which is for other places too.
  */
 MUSTCHECK
 int pipeline_find_programs(struct pipeline *pipeline,

@@ -122,27 +122,78 @@ static bool is_in_path(struct loader *loader, const char *name)
     return found;
 }
 
+/* Where a file that a command names is, seen from the program's folder. */
+static const char *path_of(struct loader *loader, const char *name)
+{
+    return *name == '/'
+               ? name
+               : load_printf(loader, "%s/%s", loader->pipeline->folder, name);
+}
+
+static bool is_file(const char *path)
+{
+    struct stat status;
+    return !stat(path, &status) && S_ISREG(status.st_mode);
+}
+
 static void find_program(struct loader *loader, const struct program *program)
 {
     const char *name = program->command[0];
-    const char *path =
-        *name == '/'
-            ? name
-            : load_printf(loader, "%s/%s", loader->pipeline->folder, name);
+    const char *path = path_of(loader, name);
 
     if (!path)
         return;
     int why = why_not(path);
     if (strchr(name, '/') && why)
         complain_at(loader, program->line, program->column,
-                    "the program '%s' can't be started: %s", shown(path).text,
-                    strerror(why));
+                    "the program '%s' can't be started: %s%s", shown(name).text,
+                    strerror(why),
+                    why == EACCES && is_file(path)
+                        ? "; chmod +x makes a file executable"
+                        : "");
     else if (!strchr(name, '/') && !is_in_path(loader, name))
         complain_at(loader, program->line, program->column,
                     why == ENOENT ? "there is no program '%s' in PATH"
                                   : "there is no program '%s' in PATH; for the "
                                     "one beside the pipeline say './%s'",
                     shown(name).text, shown(name).text);
+}
+
+static bool is_script(const char *name)
+{
+    static const char *const ends[] = {".py", ".sh", ".js", ".rb", ".pl"};
+    const char *dot = strrchr(name, '.');
+
+    if (!dot || *name == '-' || strpbrk(name, " \t\n"))
+        return false;
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+        if (!strcmp(dot, ends[i]))
+            return true;
+    return false;
+}
+
+/* An argument that looks like a script and is not there may be meant so: a
+ * note, the first of the command. There is room for one a worker. */
+static void find_script(struct loader *loader, const struct program *program)
+{
+    struct pipeline *p = loader->pipeline;
+
+    for (size_t i = 1; i < program->n_command; i++) {
+        const char *name = program->command[i];
+        const char *path = is_script(name) ? path_of(loader, name) : NULL;
+        if (!path || access(path, F_OK) == 0)
+            continue;
+        const char *text =
+            load_printf(loader,
+                        "there is no file '%s', which the program is given; it "
+                        "runs in the folder of the pipeline",
+                        shown(name).text);
+        CHECK(p->n_notes < p->n_workers);
+        if (text)
+            p->notes[p->n_notes++] =
+                (struct pipeline_note){program->line, program->column, text};
+        return;
+    }
 }
 
 int pipeline_find_programs(struct pipeline *pipeline,
@@ -152,9 +203,12 @@ int pipeline_find_programs(struct pipeline *pipeline,
     struct loader loader = {
         .pipeline = pipeline, .settings = settings, .complaints = complaints};
 
-    for (size_t i = 0; i < pipeline->n_workers; i++)
-        if (pipeline->workers[i].class == CLASS_EXEC)
-            find_program(&loader, &pipeline->workers[i].program);
+    for (size_t i = 0; i < pipeline->n_workers; i++) {
+        if (pipeline->workers[i].class != CLASS_EXEC)
+            continue;
+        find_program(&loader, &pipeline->workers[i].program);
+        find_script(&loader, &pipeline->workers[i].program);
+    }
     if (loader.out_of_memory)
         return error_set(err, ERR_MEMORY, "no memory for the pipeline");
     return complaints->n

@@ -284,12 +284,18 @@ def test_check(starter, windrow):
     for program, words in (
             ("worker.py", "for the one beside the pipeline say './worker.py'"),
             ("no-such-program", "there is no program 'no-such-program' in"),
-            ("./absent", "/absent' can't be started: No such file"),
+            ("./absent", "'./absent' can't be started: No such file"),
+            ("./worker.py", "'./worker.py' can't be started: Permission denied"
+                            "; chmod +x"),
             ("/etc/passwd", "'/etc/passwd' can't be started: Permission")):
         job.path.write_text(text.replace(f'"{sys.executable}"', f'"{program}"'))
         result = windrow("check", job.path)
         assert result.status == 2 and words in result.err, result
         assert windrow("run", job.path).status == 2
+    job.path.write_text(text.replace("worker.py", "wroker.py"))
+    result = windrow("check", job.path)
+    assert result.status == 0, result
+    assert "note: line " in result.err and "no file 'wroker.py'" in result.err
 
 
 def test_plan_try_and_test(starter, windrow):
@@ -330,3 +336,4 @@ elif key == "WRONG":
                        ("SLOW", "timed_out")):
         result = windrow("try", job.path, key)
         assert result.status == 3 and words in result.out, result
+    assert "SLOW within its timeout: is each line flushed?" in result.out

@@ -240,10 +240,10 @@ static struct pipeline *load_small(const char *path)
     return pipeline;
 }
 
-/* The complaint about this program of a pipeline in `folder`; "": it is there.
- */
-static void assert_program(const char *folder, const char *program,
-                           const char *complaint)
+/* The complaint about this program of a pipeline in `folder` ("": it is there),
+ * and the note about its arguments. */
+static void assert_command(const char *folder, const char *program,
+                           const char *complaint, const char *said)
 {
     char path[300];
     struct buffer text = BUFFER_EMPTY;
@@ -275,10 +275,21 @@ static void assert_program(const char *folder, const char *program,
         assert_int_equal(complaints.items[0].line, 6);
         assert_non_null(strstr(complaints.items[0].text, complaint));
     }
+    assert_int_equal(pipeline->n_notes, *said ? 1 : 0);
+    if (*said) {
+        assert_int_equal(pipeline->notes[0].line, 6);
+        assert_non_null(strstr(pipeline->notes[0].text, said));
+    }
     complaints_free(&complaints);
     pipeline_free(&pipeline);
     settings_free(&settings);
     buffer_free(&text);
+}
+
+static void assert_program(const char *folder, const char *program,
+                           const char *complaint)
+{
+    assert_command(folder, program, complaint, "");
 }
 
 static void test_programs_are_looked_for(void **state)
@@ -290,9 +301,23 @@ static void test_programs_are_looked_for(void **state)
     assert_program("/nowhere", "no-such-program",
                    "there is no program 'no-such-program' in PATH");
     assert_program("/etc", "group", "say './group'");
-    assert_program("/etc", "./group", "can't be started: Permission denied");
+    assert_program("/etc", "./group",
+                   "the program './group' can't be started: Permission denied; "
+                   "chmod +x");
     assert_program("/", "./etc", "can't be started: Permission denied");
     assert_program("/nowhere", "./x", "can't be started: No such file");
+}
+
+/* A script that is not there may be made later, or be no script: a note. */
+static void test_scripts_are_looked_for(void **state)
+{
+    (void)state;
+    assert_command("/nowhere", "sh', '-u', 'onw.py", "",
+                   "there is no file 'onw.py', which the program is given");
+    assert_command("/nowhere", "sh', '/nowhere/a.sh', 'b.sh", "",
+                   "there is no file '/nowhere/a.sh'");
+    assert_command("/nowhere", "sh', '-c', 'exec a.sh', '--x=b.py", "", "");
+    assert_command(WINDROW_SOURCE "/pipelines", "sh', 'isin.py", "", "");
 }
 
 /* Where several read one queue, they take turns. */
@@ -370,6 +395,7 @@ int main(void)
         cmocka_unit_test(test_no_memory_at_any_point),
         cmocka_unit_test(test_defaults_are_those_of_the_tables),
         cmocka_unit_test(test_programs_are_looked_for),
+        cmocka_unit_test(test_scripts_are_looked_for),
         cmocka_unit_test(test_consumers_take_turns),
         cmocka_unit_test(test_worker_field),
         cmocka_unit_test(test_folder_and_name),
