@@ -7,6 +7,7 @@
 #include "advice.h"
 #include "base/crash_point.h"
 #include "run.h"
+#include "run_text.h"
 #include "summary.h"
 
 #define FINISH_TRIES 6
@@ -43,10 +44,11 @@ static int exit_status_of(const struct cluster_result *result,
 static void print_failure(void *context, const struct failure_row *row)
 {
     int *left = context;
+    bool said = run_text_is_said(row->reason, row->detail);
     if ((*left)-- > 0)
-        fprintf(stderr, "windrow: %s %.*s: %s: %.*s\n", row->worker,
-                SLICE_ARGS(row->key), reason_text(row->reason),
-                SLICE_ARGS(row->detail));
+        fprintf(stderr, "windrow: %s %.*s: %s%s%.*s\n", row->worker,
+                SLICE_ARGS(row->key), said ? "" : reason_text(row->reason),
+                said ? "" : ": ", SLICE_ARGS(row->detail));
 }
 
 /* How to name this database to another command, without its password. */

@@ -35,6 +35,13 @@ void run_text_time(usec_t wall, char ret[CLOCK_TEXT_BYTES])
     ret[sizeof "2026-11-22T18:17:49" - 1] = '\0';
 }
 
+bool run_text_is_said(enum reason reason, struct slice detail)
+{
+    const char *text = reason_text(reason);
+    size_t len = strlen(reason == REASON_NOT_FOUND ? "HTTP status" : text);
+    return detail.len >= len && !memcmp(detail.data, text, len);
+}
+
 /* A time to the microsecond; JSON has no "not yet" but "". */
 static void exact_time(usec_t wall, char ret[CLOCK_TEXT_BYTES])
 {

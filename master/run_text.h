@@ -1,4 +1,5 @@
-/* run_text.h: a run's row as people and programs are shown it. */
+/* run_text.h: a run's row, and a failure's, as people and programs are shown
+ * it. */
 #ifndef MASTER_RUN_TEXT_H
 #define MASTER_RUN_TEXT_H
 
@@ -14,6 +15,9 @@ const char *run_text_state(const struct run_row *row);
 enum output_style run_text_style(const struct run_row *row);
 /* In UTC, to the second; "" for 0. */
 void run_text_time(usec_t wall, char ret[CLOCK_TEXT_BYTES]);
+/* Whether a failure's detail says itself what reason_text() would say before
+ * it: "HTTP status 404". */
+bool run_text_is_said(enum reason reason, struct slice detail);
 /* NULL when memory is out. */
 json_t *run_text_json(const struct run_row *row);
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "run_text.h"
 #include "trial.h"
 
 #define KEYS_SHOWN 8
@@ -269,9 +270,13 @@ static void print_end(const struct output *output, const struct worker *worker,
     put_title(output, event, STYLE_PLAIN);
     fputs(": ", out);
     put_reason(output, event);
-    fputs(" (", out);
-    put_member(out, event, "means");
-    fputs("): ", out);
+    if (!run_text_is_said(reason_parse(trial_text(event, "reason")),
+                          slice_of(trial_text(event, "detail")))) {
+        fputs(" (", out);
+        put_member(out, event, "means");
+        putc(')', out);
+    }
+    fputs(": ", out);
     put_member(out, event, "detail");
     putc('\n', out);
     if (!shown)

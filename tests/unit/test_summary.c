@@ -10,6 +10,7 @@
 #include <jansson.h>
 
 #include "ledger_fixture.h"
+#include "run_text.h"
 #include "summary.h"
 
 static const struct node_view node = {
@@ -173,6 +174,19 @@ static void test_read(void **state)
     fixture_fini(&f);
 }
 
+/* What a failure's detail says is not said twice. */
+static void test_what_a_detail_says(void **state)
+{
+    (void)state;
+    assert_true(
+        run_text_is_said(REASON_NOT_FOUND, slice_of("HTTP status 410")));
+    assert_true(run_text_is_said(REASON_BAD_KEY,
+                                 slice_of("the key makes no valid URL")));
+    assert_false(run_text_is_said(REASON_NOT_FOUND, slice_of("")));
+    assert_false(run_text_is_said(REASON_STATUS, slice_of("HTTP status 403")));
+    assert_false(run_text_is_said(REASON_DNS, slice_of("the host name")));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -181,6 +195,7 @@ int main(void)
         cmocka_unit_test(test_text),
         cmocka_unit_test(test_unwritable),
         cmocka_unit_test(test_read),
+        cmocka_unit_test(test_what_a_detail_says),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
