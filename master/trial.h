@@ -60,4 +60,8 @@ void trial_put(FILE *out, const char *text);
 void trial_print_differences(const struct output *output, const char *name,
                              const json_t *differences);
 
+/* A case that can't be run, and why. */
+void trial_print_wrong(const struct output *output, const char *name,
+                       const char *why);
+
 #endif

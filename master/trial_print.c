@@ -344,3 +344,13 @@ void trial_print_differences(const struct output *output, const char *name,
         put_difference(out, "found   ", json_object_get(one, "found"));
     }
 }
+
+void trial_print_wrong(const struct output *output, const char *name,
+                       const char *why)
+{
+    FILE *out = output->file;
+    fprintf(out, "%sBAD%s  %s: ", output_on(output, STYLE_BAD),
+            output_off(output, STYLE_BAD), name);
+    trial_put(out, why);
+    putc('\n', out);
+}

@@ -355,7 +355,28 @@ def test_a_pipeline_that_was_changed_is_seen(windrow, copied):
 def test_a_case_that_is_wrong(windrow, copied, name, text, words):
     (copied.parent / "sp500.cases/BRK.B" / name).write_text(text)
     result = windrow("test", copied, "BRK.B")
-    assert result.status == 2 and words in result.err, result
+    assert result.status == 2 and words in result.out, result
+    assert result.out.startswith("BAD  BRK.B: "), result
+    assert result.out.endswith("0 of 1 cases passed, 1 wrong in itself\n")
+
+
+def test_a_case_that_is_wrong_does_not_hide_the_others(windrow, copied):
+    """It is told in its place, in JSON too, and the others run."""
+    cases = copied.parent / "sp500.cases"
+    (cases / "Empty").mkdir()
+    n = len(RECORDED) + 1
+    result = windrow("test", copied)
+    assert result.status == 2 and not result.err, result
+    assert "\nBAD  Empty: there is no case " in result.out, result
+    assert "\nok   unknown\n" in result.out, result
+    assert result.out.endswith(
+        f"\n{n - 1} of {n} cases passed, 1 wrong in itself\n"), result
+    told = windrow("test", copied, "--format", "json")
+    assert told.status == 2 and not told.err, told
+    found = {entry["case"]: entry for entry in json.loads(told.out)}
+    assert sorted(found) == sorted([*RECORDED, "Empty"])
+    assert "there is no case" in found["Empty"]["error"]
+    assert not found["Empty"]["passed"] and found["unknown"]["passed"]
 
 
 def test_a_record_is_not_overwritten(windrow, origin, copied):
