@@ -23,8 +23,9 @@
 struct export
 {
     const char *table;
-    const struct sink *sink; /* NULL: all columns of the table */
-    struct run_row run;      /* number 0: none */
+    const struct sink *sink;  /* NULL: all columns of the table */
+    const struct sink *types; /* of those, where a run stored them; or NULL */
+    struct run_row run;       /* number 0: none */
 };
 
 /* ---- into a file ---- */
@@ -94,6 +95,7 @@ static int write_rows(struct context *context, const struct export *export,
     const struct dump_query query = {
         .table = export->table,
         .sink = export->sink,
+        .types = export->types,
         .since = timed ? run->started_at : 0,
         .until = timed && run->ended_at ? run->ended_at : 0,
     };
@@ -143,6 +145,7 @@ static int find(struct context *context, struct export *export)
     const struct options *options = context->options;
     if (!options->argument) {
         export->table = options->table;
+        export->types = find_sink_if_any(context, options->table);
         return 0;
     }
     int status = find_run_row(context, options->argument, &export->run);

@@ -104,31 +104,54 @@ int find_sink_of(struct context *context, const struct run_row *row,
     return 0;
 }
 
+/* That of the newest run that stores into `table`; *ret stays NULL where none
+ * does. */
+static int look_in_runs(struct context *context, const char *table,
+                        struct tables *tables, const struct sink **ret,
+                        struct error *err)
+{
+    struct run_row *rows, row;
+    size_t n = 0;
+    if (ledger_runs(context->ledger, RUNS_LOOKED_AT, &context->arena, &rows, &n,
+                    err))
+        return (int)err->code;
+    for (size_t i = 0; i < n && !*ret; i++) {
+        if (ledger_run_row(context->ledger, rows[i].run, &context->arena, &row,
+                           err) ||
+            load(context, &row, err))
+            return (int)err->code;
+        *ret = look(context, table, tables);
+    }
+    return 0;
+}
+
 int find_sink(struct context *context, const char *table,
               const struct sink **ret)
 {
     struct error err = ERROR_NONE;
     struct tables tables = {.n = 0};
-    struct run_row *rows, row;
-    size_t n = 0;
+    const struct sink *sink = NULL;
+    struct run_row row;
     if (!table) {
         int status = find_run_row(context, "last", &row);
         return status ? status : find_sink_of(context, &row, NULL, ret);
     }
-    if (ledger_runs(context->ledger, RUNS_LOOKED_AT, &context->arena, &rows, &n,
-                    &err))
+    if (look_in_runs(context, table, &tables, &sink, &err))
         return context_complain(context, &err);
-    for (size_t i = 0; i < n; i++) {
-        if (ledger_run_row(context->ledger, rows[i].run, &context->arena, &row,
-                           &err) ||
-            load(context, &row, &err))
-            return context_complain(context, &err);
-        *ret = look(context, table, &tables);
-        if (*ret)
-            return 0;
-    }
-    return complain(context, &tables, table, "no run",
-                    "no run here stores into a");
+    if (!sink)
+        return complain(context, &tables, table, "no run",
+                        "no run here stores into a");
+    *ret = sink;
+    return 0;
+}
+
+const struct sink *find_sink_if_any(struct context *context, const char *table)
+{
+    struct error unused = ERROR_NONE;
+    struct tables tables = {.n = 0};
+    const struct sink *sink = NULL;
+    (void)!look_in_runs(context, table, &tables, &sink, &unused);
+    return sink;
 }
 
 size_t find_sink_count(const struct context *context)

@@ -17,6 +17,10 @@ MUSTCHECK
 int find_sink(struct context *context, const char *table,
               const struct sink **ret);
 
+/* The same of the newest run that stores into `table`, without a complaint;
+ * NULL: there is none, or it can't be read. */
+const struct sink *find_sink_if_any(struct context *context, const char *table);
+
 /* How many sinks the context's pipeline has. */
 size_t find_sink_count(const struct context *context);
 

@@ -122,8 +122,10 @@ struct dump_dialect {
 };
 void ledger_dump_sql(const struct dump_query *query,
                      const struct dump_dialect *dialect, struct buffer *sql);
-/* What the pipeline says of its column number `i`; without one, text. */
-enum dump_kind ledger_dump_kind(const struct sink *sink, size_t i);
+/* What the pipeline says of the column of this name, number `i` of those that
+ * are given; without one, text. */
+enum dump_kind ledger_dump_kind(const struct dump_query *query, size_t i,
+                                const char *name);
 
 /* ledger_table.c */
 

@@ -4,6 +4,8 @@
  */
 #include "ledger/ledger_dump.h"
 
+#include <string.h>
+
 #include "ledger/ledger_backend.h"
 
 const struct column *ledger_dump_column(const struct sink *sink,
@@ -89,11 +91,25 @@ void ledger_dump_sql(const struct dump_query *query,
     append_column(query->sink, COLUMN_FETCHED_AT, sql);
 }
 
-enum dump_kind ledger_dump_kind(const struct sink *sink, size_t i)
+static const struct column *column_of(const struct dump_query *query, size_t i,
+                                      const char *name)
 {
-    if (!sink)
+    const struct sink *types = query->types;
+    if (query->sink)
+        return &query->sink->columns[i];
+    for (size_t k = 0; types && k < types->n_columns; k++)
+        if (!strcmp(types->columns[k].name, name))
+            return &types->columns[k];
+    return NULL;
+}
+
+enum dump_kind ledger_dump_kind(const struct dump_query *query, size_t i,
+                                const char *name)
+{
+    const struct column *column = column_of(query, i, name);
+    if (!column)
         return DUMP_TEXT;
-    switch (ledger_column_kind(&sink->columns[i])) {
+    switch (ledger_column_kind(column)) {
     case KIND_NUMBER:
     case KIND_INTEGER:
         return DUMP_NUMBER;

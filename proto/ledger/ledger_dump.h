@@ -21,8 +21,9 @@ struct dump_value {
 };
 
 struct dump_query {
-    const char *table;       /* "name" or "schema.name" */
-    const struct sink *sink; /* its columns are given; NULL: all there are */
+    const char *table;        /* "name" or "schema.name" */
+    const struct sink *sink;  /* its columns are given; NULL: all there are */
+    const struct sink *types; /* of those, by their names; NULL: not known */
     const struct slice *keys;
     size_t n_keys; /* only rows of these; 0: of all */
     usec_t since;  /* only rows fetched then and later; 0: all */

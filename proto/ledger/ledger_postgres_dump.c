@@ -31,7 +31,7 @@ static const struct dump_dialect dialect = {
 };
 
 static enum dump_kind kind_of(const PGresult *result, int column,
-                              const struct sink *sink)
+                              const struct dump_query *query)
 {
     switch (PQftype(result, column)) {
     case OID_BOOL:
@@ -47,7 +47,8 @@ static enum dump_kind kind_of(const PGresult *result, int column,
         break;
     }
     /* A number in a column of text is told by the pipeline. */
-    enum dump_kind kind = ledger_dump_kind(sink, (size_t)column);
+    enum dump_kind kind =
+        ledger_dump_kind(query, (size_t)column, PQfname(result, column));
     return kind == DUMP_NUMBER ? kind : DUMP_TEXT;
 }
 
@@ -83,7 +84,7 @@ static struct dump_value value_of(const PGresult *result, int row, int column,
     return (struct dump_value){kind, text};
 }
 
-static bool give_columns(const PGresult *result, const struct sink *sink,
+static bool give_columns(const PGresult *result, const struct dump_query *query,
                          const struct dump *dump)
 {
     const char *names[DUMP_COLUMNS_MAX];
@@ -91,12 +92,12 @@ static bool give_columns(const PGresult *result, const struct sink *sink,
     int n = PQnfields(result);
     for (int i = 0; i < n; i++) {
         names[i] = PQfname(result, i);
-        kinds[i] = kind_of(result, i, sink);
+        kinds[i] = kind_of(result, i, query);
     }
     return dump->on_columns(dump->context, names, kinds, (size_t)n);
 }
 
-static bool give_rows(const PGresult *result, const struct sink *sink,
+static bool give_rows(const PGresult *result, const struct dump_query *query,
                       const struct dump *dump)
 {
     struct dump_value values[DUMP_COLUMNS_MAX];
@@ -106,7 +107,7 @@ static bool give_rows(const PGresult *result, const struct sink *sink,
     for (int row = 0; go_on && row < PQntuples(result); row++) {
         for (int i = 0; i < n; i++)
             values[i] =
-                value_of(result, row, i, kind_of(result, i, sink), rooms[i]);
+                value_of(result, row, i, kind_of(result, i, query), rooms[i]);
         go_on = dump->on_row(dump->context, values, (size_t)n);
     }
     return go_on;
@@ -142,10 +143,10 @@ static int read_rows(struct ledger_postgres *pg, const struct dump_query *query,
             rc = error_set(err, ERR_LIMIT, "it has more than %d columns",
                            DUMP_COLUMNS_MAX);
         else if (!begun)
-            go_on = give_columns(result, query->sink, dump);
+            go_on = give_columns(result, query, dump);
         begun = true;
         if (rc == 0 && go_on)
-            go_on = give_rows(result, query->sink, dump);
+            go_on = give_rows(result, query, dump);
         PQclear(result);
     }
     if (rc == 0 && go_on)

@@ -74,7 +74,7 @@ static int give_rows(struct ledger_sqlite *lite, sqlite3_stmt *row,
                          DUMP_COLUMNS_MAX);
     for (int i = 0; i < n; i++) {
         names[i] = sqlite3_column_name(row, i);
-        kinds[i] = ledger_dump_kind(query->sink, (size_t)i);
+        kinds[i] = ledger_dump_kind(query, (size_t)i, names[i]);
     }
     bool go_on = dump->on_columns(dump->context, names, kinds, (size_t)n);
     bool more = false;

@@ -217,6 +217,20 @@ def test_export_of_a_run(windrow, run_of):
     assert row == {"symbol": "BRK.B", "price": price(store, "BRK.B")}
 
 
+def test_export_of_a_table_has_the_types_of_the_pipeline(windrow, run_of):
+    """A number is one in JSON, by RUN and by --table, in text too."""
+    store = run_of.store
+    run_of("AAPL")
+    store.query("CREATE TABLE copied AS SELECT * FROM prices")
+    number = f'"price":{price(store, "AAPL")},'
+    for arguments in ("last",), ("--table", "prices"):
+        result = windrow("export", *arguments, "--format", "json", store=store)
+        assert result.status == 0 and number in result.out, result
+    result = windrow("export", "--table", "copied", "--format", "json",
+                     store=store)
+    assert result.status == 0 and not result.err, result
+
+
 def test_export_that_is_not_whole_says_so(windrow, run_of):
     run_of("AAPL", "MSFT")
     run_of.store.query("DELETE FROM prices WHERE symbol = 'AAPL'")
