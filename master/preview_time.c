@@ -170,7 +170,7 @@ static void guess_seconds(const struct preview *preview,
         assume(guess, "adaptive: the site bears the whole rate");
     }
     if (request->cache != CACHE_IGNORE)
-        assume(guess, "cache: nothing is known yet");
+        assume(guess, "nothing comes from the cache");
     assume(guess, "nothing is tried again");
 }
 

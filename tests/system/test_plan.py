@@ -118,6 +118,15 @@ def test_budgets_and_retries(windrow, pipeline):
             in result.out)
 
 
+def test_a_cache_is_not_counted_on(windrow, pipeline):
+    """Which is said as what is assumed, whatever was run before."""
+    path = pipeline(source("values", input_values=["A"]),
+                    quotes(cache="revalidate", rate="1/s"), sink())
+    result = windrow("plan", path, env=NOWHERE)
+    assert ("(if nothing comes from the cache; nothing is tried again)"
+            in result.out), result
+
+
 def test_tables_are_those_that_are_made(windrow, origin, pipeline, store):
     """Names and types: as in the database after a run. And that run's keys
     and time are known to the next plan."""
