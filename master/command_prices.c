@@ -106,14 +106,16 @@ static int complain_missing(struct context *context, const struct sink *sink,
 
 /* ---- the rows ---- */
 
+/* `example` is the column as its store's options would have it. */
 static int missing_column(struct context *context, const struct sink *sink,
-                          const char *what)
+                          const char *what, const char *example)
 {
     struct error err = ERROR_NONE;
     error_set(&err, ERR_TABLE,
-              "table %s has no column for %s, so this can't be said of it; "
-              "`windrow export --table %s` gives all that it has",
-              sink->table, what, sink->table);
+              "table %s has no column for %s, so the newest row of each key "
+              "can't be told: add one to its store's columns, like `%s`, or "
+              "see all rows: windrow export --table %s",
+              sink->table, what, example, sink->table);
     return context_complain(context, &err);
 }
 
@@ -146,9 +148,10 @@ static int prices(struct context *context, const struct sink *sink)
     struct slice keys[DUMP_KEYS_MAX];
     usec_t since = 0;
     if (!ledger_dump_column(sink, COLUMN_KEY))
-        return missing_column(context, sink, "the key");
+        return missing_column(context, sink, "the key", "symbol: key");
     if (!ledger_dump_column(sink, COLUMN_FETCHED_AT))
-        return missing_column(context, sink, "the time of the answer");
+        return missing_column(context, sink, "the time of the answer",
+                              "fetched: fetched_at");
     if (options->since && !since_parse(options->since, clock_wall(), &since)) {
         fprintf(stderr,
                 "windrow prices: --since wants a time as 2026-11-22T18:00, or "

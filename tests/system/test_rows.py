@@ -160,8 +160,11 @@ def test_several_tables(windrow, two):
 def test_table_without_a_time(windrow, two):
     result = windrow("prices", "--table", "currencies", store=two)
     assert result.status == 2
-    assert result.err.startswith(
-        "windrow: table currencies has no column for the time of the answer")
+    assert result.err == (
+        "windrow: table currencies has no column for the time of the answer, "
+        "so the newest row of each key can't be told: add one to its store's "
+        "columns, like `fetched: fetched_at`, or see all rows: windrow export "
+        "--table currencies\n")
     result = windrow("export", 1, "--table", "currencies", store=two)
     assert result.out == "symbol,currency\r\nAAPL,USD\r\n"
     assert "these are the rows of all runs" in result.err
