@@ -1,6 +1,8 @@
 /* context.c: see context.h. */
 #include "context.h"
 
+#include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -185,14 +187,33 @@ int context_load(struct context *context, const struct options *options)
     return status;
 }
 
+/* Whether a file can be made there, as far as its folder tells. */
+static int check_folder(const char *path, struct error *err)
+{
+    char folder[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    if (!slash || slash == path ||
+        snprintf(folder, sizeof folder, "%.*s", (int)(slash - path), path) >=
+            (int)sizeof folder ||
+        access(folder, F_OK) == 0 || errno != ENOENT)
+        return 0;
+    return error_set(err, ERR_NOT_FOUND,
+                     "the database %s can't be made: there is no folder %s",
+                     path, folder);
+}
+
 /* Only a run makes a database: who looks at one wants the one that is there. */
 static int check_database(const struct context *context, struct error *err)
 {
     static const char sqlite[] = "sqlite:";
     const char *url = buffer_text(&context->database_url);
     const char *path = url + sizeof sqlite - 1;
-    if (context->pipeline || strncmp(url, sqlite, sizeof sqlite - 1) ||
-        access(path + (strncmp(path, "//", 2) ? 0 : 2), F_OK) == 0)
+    if (strncmp(url, sqlite, sizeof sqlite - 1) != 0)
+        return 0;
+    path += strncmp(path, "//", 2) ? 0 : 2; /* as ledger_open() has it */
+    if (context->pipeline)
+        return check_folder(path, err);
+    if (access(path, F_OK) == 0)
         return 0;
     return error_set(err, ERR_NOT_FOUND,
                      "there is no database %s; name it with --store, or in "

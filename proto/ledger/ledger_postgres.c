@@ -104,6 +104,20 @@ static void on_notice(void *context, const char *message)
     log_debug("ledger", "%s", text);
 }
 
+/* libpq has no SQLSTATE of a connection that failed: only the server's words,
+ * which may be of another language. */
+static void cant_connect(const PGconn *connection, struct error *err)
+{
+    struct error why = ERROR_NONE;
+    char words[128];
+    const char *name = PQdb(connection) ? PQdb(connection) : "";
+    ledger_postgres_error(connection, NULL, &why);
+    snprintf(words, sizeof words, "database \"%s\" does not exist", name);
+    bool make = strstr(why.text, words);
+    error_set(err, why.code, "%s%s%s", why.text,
+              make ? "; make it: createdb " : "", make ? name : "");
+}
+
 PGconn *ledger_postgres_connect(const char *url, struct error *err)
 {
     /* What stands before dbname is overruled by the URL, what stands after
@@ -122,7 +136,7 @@ PGconn *ledger_postgres_connect(const char *url, struct error *err)
         return connection;
     }
     if (connection)
-        ledger_postgres_error(connection, NULL, err);
+        cant_connect(connection, err);
     else
         ledger_no_memory(err);
     PQfinish(connection);

@@ -246,8 +246,12 @@ int ledger_sqlite_open(const char *path, bool to_look, struct ledger **ret,
     if (rc == 0)
         rc = lite_schema_open(lite, err);
     if (rc) {
+        bool other = (sqlite3_errcode(lite->db) & 0xff) == SQLITE_NOTADB;
         close_ledger(&lite->base);
-        return error_context(err, "%s", path);
+        if (!other)
+            return error_context(err, "%s", path);
+        *err = ERROR_NONE;
+        return error_set(err, ERR_SETTING, "%s is no SQLite database", path);
     }
     *ret = &lite->base;
     return 0;

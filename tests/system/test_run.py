@@ -340,6 +340,27 @@ def test_a_wrong_setting(windrow, sqlite):
     assert result.status == 2 and "WINDROW_LEASE" in result.err, result
 
 
+def test_a_database_that_can_not_be(windrow, tmp_path):
+    """No folder for it, or another file in its place: nothing is fetched."""
+    folder, other = tmp_path / "nodir", tmp_path / "junk.db"
+    other.write_text("Symbol,Price\n" * 100)
+    for command in ["run", SP500], ["runs"]:
+        result = windrow(*command, "--store", f"sqlite:{other}")
+        assert (result.status, result.err) == (
+            2, f"windrow: {other} is no SQLite database\n"), result
+    result = windrow("run", SP500, "--store", f"sqlite:{folder}/x.db")
+    assert (result.status, result.err) == (
+        2, f"windrow: the database {folder}/x.db can't be made: there is no "
+        f"folder {folder}\n"), result
+
+
+def test_a_database_of_postgresql_that_is_not_there(windrow, cluster):
+    result = windrow("runs", "--store", cluster.url("nodb"))
+    assert result.status == 4, result
+    assert result.err.endswith('database "nodb" does not exist; make it: '
+                               "createdb nodb\n"), result
+
+
 def test_check(windrow, tmp_path):
     """Several complaints at once, each with its place."""
     assert windrow("check", SP500).status == 0
