@@ -76,7 +76,44 @@ static int read_reason(const struct options *options, enum reason *ret)
     return EXIT_BAD_USAGE;
 }
 
-static int list(struct context *context, int64_t run, enum reason reason)
+/* Whether the run's pipeline has the worker of --worker. What can't be read
+ * here is not asked. */
+static int check_worker(struct context *context, const struct run_row *run)
+{
+    const char *names[PIPELINE_WORKERS_MAX], *name = context->options->worker;
+    struct error unused = ERROR_NONE, err = ERROR_NONE;
+    if (!name || pipeline_load_to_look(run->pipeline_text, context->settings,
+                                       &context->pipeline, &unused))
+        return 0;
+    const struct pipeline *pipeline = context->pipeline;
+    for (size_t i = 0; i < pipeline->n_workers; i++) {
+        names[i] = pipeline->workers[i].name;
+        if (!strcmp(names[i], name))
+            return 0;
+    }
+    struct buffer all = BUFFER_EMPTY;
+    const char *near = spell_nearest(name, names, pipeline->n_workers);
+    for (size_t i = 0; i < pipeline->n_workers; i++)
+        buffer_printf(&all, "%s%s", i ? ", " : "", names[i]);
+    error_set(&err, ERR_USAGE,
+              "there is no worker %s in run %" PRId64 "'s pipeline%s%s%s (%s)",
+              name, run->run, near ? "; did you mean " : "", near ? near : "",
+              near ? "?" : "", buffer_text(&all));
+    buffer_free(&all);
+    return context_complain(context, &err);
+}
+
+/* No titles alone: in words. */
+static void tell_none(const struct run_row *run)
+{
+    fprintf(stderr, "windrow: run %" PRId64 ": %s%s\n", run->run,
+            run->failed ? "none of its failures is like that"
+                        : "nothing failed",
+            run->state == RUN_OPEN ? ", so far" : "");
+}
+
+static int list(struct context *context, const struct run_row *run,
+                enum reason reason)
 {
     static const struct table_title titles[] = {
         {"reason", false},     {"status", true},  {"attempts", true},
@@ -95,8 +132,11 @@ static int list(struct context *context, int64_t run, enum reason reason)
     if (!options->json)
         listing.table =
             table_new(&listing.out, titles, sizeof titles / sizeof *titles);
-    int failed = ledger_failures(context->ledger, run, &filter, on_failure,
+    int failed = ledger_failures(context->ledger, run->run, &filter, on_failure,
                                  &listing, &err);
+    bool none = listing.table && !listing.n && !failed;
+    if (none)
+        table_free(&listing.table);
     table_end(&listing.table);
     int status = output_end(&listing.out, 0);
     if (failed)
@@ -105,6 +145,8 @@ static int list(struct context *context, int64_t run, enum reason reason)
         fprintf(stderr,
                 "windrow: there are more; go on with --after %" PRId64 "\n",
                 listing.last);
+    if (none && !status)
+        tell_none(run);
     return status;
 }
 
@@ -112,12 +154,13 @@ int command_failures(const struct options *options)
 {
     struct context context;
     enum reason reason;
-    int64_t run = 0;
+    struct run_row run;
     int status = context_settings(&context, options, NULL);
     if (!status && !(status = read_reason(options, &reason)) &&
         !(status = context_open_ledger(&context)) &&
-        !(status = find_run(&context, options->argument, &run)))
-        status = list(&context, run, reason);
+        !(status = find_run_row(&context, options->argument, &run)) &&
+        !(status = check_worker(&context, &run)))
+        status = list(&context, &run, reason);
     context_free(&context);
     return status;
 }

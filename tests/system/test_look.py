@@ -203,6 +203,8 @@ def test_failures_of_one_kind(windrow, failed, option, n):
     (("--reason", "not_fuond"), 'no reason "not_fuond"; did you mean '
                                 'not_found?'),
     (("--reason", "bad luck"), 'no reason "bad luck"; the reasons are:'),
+    (("--worker", "qoutes"), "there is no worker qoutes in run 1's pipeline; "
+                             "did you mean quotes? (source, quotes, store)"),
     (("--limit", "0"), '--limit wants a number from 1 up, not "0"'),
     (("--after", "-1"), '--after wants a number from 0 up, not "-1"'),
     (("--resaon", "dns"), "unknown option --resaon; did you mean --reason?"),
@@ -211,6 +213,21 @@ def test_failures_bad_usage(windrow, failed, arguments, said):
     result = windrow("failures", 1, *arguments, store=failed)
     assert result.status == 2 and said in result.err, result
     assert not result.out
+
+
+def test_no_failures(windrow, failed, pipeline):
+    """In words, and no titles alone; as JSON nothing."""
+    result = windrow("failures", 1, "--worker", "store", store=failed)
+    assert (result.status, result.out) == (0, ""), result
+    assert result.err == ("windrow: run 1: none of its failures is like "
+                          "that\n")
+    path = pipeline(source("values", input_values=GOOD), quotes(), sink())
+    windrow("run", path, "--scale", 1, origin=failed.origin, store=failed)
+    result = windrow("failures", 2, store=failed)
+    assert (result.status, result.out, result.err) == (
+        0, "", "windrow: run 2: nothing failed\n"), result
+    result = windrow("failures", 2, "--format", "json", store=failed)
+    assert (result.status, result.text) == (0, ""), result
 
 
 @pytest.mark.parametrize("word,said", [
