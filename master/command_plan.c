@@ -5,9 +5,24 @@
 #include "output.h"
 #include "preview.h"
 
+/* Whether a list that was asked for gave no key: the plan is not whole. */
+static bool lacks_keys(const json_t *plan)
+{
+    const json_t *source;
+    size_t i;
+    json_array_foreach(json_object_get(plan, "sources"), i, source)
+    {
+        if (json_is_null(json_object_get(source, "keys")) &&
+            json_is_object(json_object_get(source, "failure")))
+            return true;
+    }
+    return false;
+}
+
 /* Takes the plan. */
 static int show(const struct options *options, json_t *plan)
 {
+    int status = lacks_keys(plan) ? EXIT_NOT_FINISHED : 0;
     struct output output;
     output_begin(options, &output);
     if (options->json) {
@@ -16,7 +31,7 @@ static int show(const struct options *options, json_t *plan)
         preview_print(&output, plan);
         json_decref(plan);
     }
-    return output_end(&output, 0);
+    return output_end(&output, status);
 }
 
 static int plan_it(const struct context *context)

@@ -55,6 +55,16 @@ static bool add_page(struct preview *preview, int index, const json_t *events)
     return false;
 }
 
+static void keep_failure(struct preview *preview, int index,
+                         const json_t *events)
+{
+    const json_t *end = json_array_get(events, json_array_size(events) - 1);
+    if (!preview->failure[index] && *trial_text(end, "reason"))
+        preview->failure[index] = json_pack(
+            "{s:s, s:s, s:s}", "reason", trial_text(end, "reason"), "means",
+            trial_text(end, "means"), "detail", trial_text(end, "detail"));
+}
+
 /* What a page gave twice, or two pages, is counted twice. */
 static int fetch_list(struct preview *preview, const struct worker *worker,
                       struct error *err)
@@ -68,7 +78,10 @@ static int fetch_list(struct preview *preview, const struct worker *worker,
         if (trial_run(preview->context, worker, worker->input_values[i], NULL,
                       -1, &events, err))
             return (int)err->code;
-        n_failed += !add_page(preview, index, events);
+        if (!add_page(preview, index, events)) {
+            keep_failure(preview, index, events);
+            n_failed++;
+        }
         json_decref(events);
     }
     bool whole = worker->n_input_values <= PREVIEW_PAGES_MAX && !n_failed;
@@ -125,12 +138,13 @@ static json_t *sources(const struct preview *preview)
         if (worker_class_is_source(worker->class))
             json_array_append_new(
                 list,
-                json_pack("{s:s, s:s, s:o, s:s?, s:O, s:O}", "worker",
+                json_pack("{s:s, s:s, s:o, s:s?, s:O, s:O, s:O*}", "worker",
                           worker->name, "class",
                           worker_class_name(worker->class), "keys",
                           known ? json_integer(preview->keys[i]) : json_null(),
                           "known", preview->known[i], "first",
-                          preview->first[i], "asks", asks));
+                          preview->first[i], "asks", asks, "failure",
+                          preview->failure[i]));
         json_decref(asks);
     }
     return list;
@@ -441,8 +455,10 @@ int preview_build(struct preview *preview, json_t **ret, struct error *err)
                         "hosts", hosts(pipeline), "retries", retries(pipeline),
                         "tables", tables(preview));
     buffer_free(&url);
-    for (size_t i = 0; i < pipeline->n_workers; i++)
+    for (size_t i = 0; i < pipeline->n_workers; i++) {
         json_decref(preview->first[i]);
+        json_decref(preview->failure[i]);
+    }
     if (!status && !plan)
         status = error_set(err, ERR_MEMORY, "no memory for a plan");
     if (status)

@@ -8,7 +8,8 @@
  *              there a second time, without what follows
  *   sources    {worker, class, keys, known, first, asks}: how many keys it
  *              gives (null: not known before it is asked), how that is known,
- *              the first of them, and what it asks for
+ *              the first of them, and what it asks for; failure: {reason,
+ *              means, detail} where a page that was asked for gave none
  *   requests   {worker, key, url}: the first ones; key null: not known yet
  *   hosts      {worker, host, rate, max_in_flight, adaptive, robots}; host
  *              null: each key's own
@@ -43,6 +44,7 @@ struct preview {
     int64_t keys[PIPELINE_WORKERS_MAX]; /* of each source; -1: not known */
     json_t *first[PIPELINE_WORKERS_MAX];
     const char *known[PIPELINE_WORKERS_MAX];
+    json_t *failure[PIPELINE_WORKERS_MAX]; /* of its first page without keys */
     double past_rate; /* keys a second of a past run; 0: none */
     int64_t past_keys;
 };

@@ -52,6 +52,24 @@ static void put_title(const struct output *output, const char *title)
             output_off(output, STYLE_TITLE));
 }
 
+/* Of a source that was asked for its list, and gave no key. */
+static void print_failure(FILE *out, const json_t *plan, const json_t *source)
+{
+    const json_t *failure = json_object_get(source, "failure");
+    fputs("none came: ", out);
+    if (json_is_object(failure)) {
+        trial_put(out, trial_text(failure, "reason"));
+        fputs(" (", out);
+        trial_put(out, trial_text(failure, "means"));
+        fputs("): ", out);
+        trial_put(out, trial_text(failure, "detail"));
+        fputs("; ", out);
+    }
+    fputs("more says: windrow try ", out);
+    trial_put(out, trial_text(plan, "file"));
+    fprintf(out, " --worker %s\n", trial_text(source, "worker"));
+}
+
 static void print_sources(const struct output *output, const json_t *plan)
 {
     FILE *out = output->file;
@@ -65,10 +83,12 @@ static void print_sources(const struct output *output, const json_t *plan)
         if (!json_is_integer(keys)) {
             bool list = json_array_size(json_object_get(one, "asks")) > 0;
             bool asked = *trial_text(one, "known");
-            fputs(asked  ? "none came: windrow try says why\n"
-                  : list ? "not known before it is fetched (--fetch-lists)\n"
-                         : "not known before the query is asked\n",
-                  out);
+            if (asked)
+                print_failure(out, plan, one);
+            else
+                fputs(list ? "not known before it is fetched (--fetch-lists)\n"
+                           : "not known before the query is asked\n",
+                      out);
             continue;
         }
         fprintf(out, "%lld (%s): ", json_integer_value(keys),

@@ -68,9 +68,16 @@ def test_only_the_lists_are_fetched(windrow, origin):
 
 
 def test_a_list_that_can_not_be_fetched(windrow):
+    """Why, and the status of a run that gets no key."""
     result = windrow("plan", SP500, "--fetch-lists", env=NOWHERE)
-    assert result.status == 0, result
-    assert "none came: windrow try says why" in result.out
+    assert result.status == 4, result
+    assert "  constituents   none came: connect (" in result.out, result
+    assert (f"; more says: windrow try {SP500} --worker constituents\n"
+            in result.out), result
+    told = windrow("plan", SP500, "--fetch-lists", "--format", "json",
+                   env=NOWHERE)
+    failure = json.loads(told.out)["sources"][0]["failure"]
+    assert told.status == 4 and failure["reason"] == "connect", told
 
 
 def test_keys_of_a_file(windrow, tmp_path):
