@@ -2,6 +2,7 @@
 #include "find_run.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,6 +21,16 @@ static bool is_number(const char *text, int64_t *ret)
     return true;
 }
 
+/* A pipeline's name is taken for a run's; the rows are the newest first. */
+static int64_t newest_of(const char *pipeline, const struct run_row *rows,
+                         size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!strcmp(rows[i].pipeline_name, pipeline))
+            return rows[i].run;
+    return 0;
+}
+
 static int no_such_run(struct context *context, const char *text,
                        struct error *err)
 {
@@ -30,6 +41,12 @@ static int no_such_run(struct context *context, const char *text,
     if (ledger_runs(context->ledger, RUNS_SPELLED_MAX, &context->arena, &rows,
                     &n, &look))
         return error_set(err, look.code, "%s", look.text);
+    int64_t newest = newest_of(text, rows, n);
+    if (newest)
+        return error_set(err, ERR_NOT_FOUND,
+                         "there is no run named %s; %s is a pipeline, whose "
+                         "newest run is %" PRId64,
+                         text, text, newest);
     for (size_t i = 0; i < n; i++)
         if (rows[i].name[0])
             names[n_names++] = rows[i].name;

@@ -127,6 +127,21 @@ static void taken(struct run *run, const struct run_row *row)
     run->key_limit = row->key_limit;
 }
 
+/* In words, with what can be done instead. */
+static int tell_ended(const struct run *run, const struct run_row *row)
+{
+    fprintf(stderr,
+            "windrow: run %" PRId64 " has ended already: %" PRId64
+            " stored, %" PRId64 " failed\n",
+            row->run, row->stored, row->failed);
+    if (row->retried_by)
+        run_print_hint(run, "what failed was retried", "show", row->retried_by);
+    else if (row->failed)
+        run_print_hint(run, "its failures are tried again by", "retry",
+                       row->run);
+    return EXIT_BAD_USAGE;
+}
+
 /* Looks before it takes, so that a wrong setting does not cost the lease. */
 int run_take(struct run *run)
 {
@@ -138,6 +153,8 @@ int run_take(struct run *run)
         (status = find_run_row(context, context->options->argument, &row)))
         return status;
     run->number = row.run;
+    if (row.state != RUN_OPEN)
+        return tell_ended(run, &row);
     if ((status = run_check_settings(run, &row)) ||
         (status = run_copy_pipeline(run, &row)))
         return status;

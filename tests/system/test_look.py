@@ -115,6 +115,20 @@ def test_show_a_run_that_goes_on(start, windrow, origin, pipeline, store):
     assert json.loads(shown.out)["next"] is None
 
 
+def test_resume_of_a_run_that_has_ended(windrow, failed):
+    """What can be done instead: retry what failed; or see that retry."""
+    said = "windrow: run 1 has ended already: 2 stored, 2 failed\nwindrow: "
+    result = windrow("resume", 1, store=failed)
+    assert result.status == 2, result
+    assert result.err.startswith(
+        f"{said}its failures are tried again by: windrow retry 1"), result
+    windrow("retry", 1, origin=failed.origin, store=failed)
+    result = windrow("resume", 1, store=failed)
+    assert result.status == 2, result
+    assert result.err.startswith(
+        f"{said}what failed was retried: windrow show 2"), result
+
+
 def test_show_a_retry(windrow, failed):
     windrow("retry", 1, origin=failed.origin, store=failed)
     shown = windrow("show", 1, store=failed).out
@@ -149,6 +163,14 @@ def test_no_such_run(windrow, failed, name, said):
     result = windrow("failures", "--store", failed.url, "--", name)
     assert result.status == 2
     assert result.err.startswith(f"windrow: {said}"), result
+
+
+def test_a_pipeline_is_no_run(windrow, failed):
+    """Its newest run is told."""
+    result = windrow("show", "test", store=failed)
+    assert (result.status, result.err) == (
+        2, "windrow: there is no run named test; test is a pipeline, whose "
+        "newest run is 1\n"), result
 
 
 @pytest.mark.parametrize("name", ["1", "monday", "last"])
