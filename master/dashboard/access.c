@@ -68,10 +68,12 @@ static int read_place(const char *place, struct access *ret, struct error *err)
         snprintf(ret->address, sizeof ret->address, "127.0.0.1");
     if (is_address(ret->address))
         return 0;
+    bool number = !ret->address[strspn(ret->address, "0123456789")];
     return error_set(err, ERR_USAGE,
                      "the dashboard listens at an address, like 127.0.0.1, "
-                     "not at %s",
-                     ret->address);
+                     "not at %s%s",
+                     ret->address,
+                     number ? "; for a port say 127.0.0.1:PORT" : "");
 }
 
 static int read_token(const char *token, struct error *err)

@@ -8,6 +8,7 @@
  */
 #include "server.h"
 
+#include <errno.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/keyvalq_struct.h>
@@ -226,6 +227,12 @@ static void on_request(struct evhttp_request *http, void *context)
     const char *query = uri ? evhttp_uri_get_query(uri) : NULL;
     struct evkeyvalq parameters;
     server->n_requests++;
+    if (evhttp_request_get_command(http) != EVHTTP_REQ_GET) {
+        evhttp_add_header(evhttp_request_get_output_headers(http), "Allow",
+                          "GET");
+        server_reply_error(http, HTTP_BADMETHOD, "only GET is answered");
+        return;
+    }
     TAILQ_INIT(&parameters);
     char *path = encoded ? evhttp_uridecode(encoded, 0, NULL) : NULL;
     if (!path || (query && evhttp_parse_query_str(query, &parameters))) {
@@ -263,11 +270,15 @@ static int listen_there(struct server *server, struct error *err)
     const struct access *access = server->access;
     struct evhttp_bound_socket *bound = evhttp_bind_socket_with_handle(
         server->http, access->address, access->port);
-    if (!bound)
-        return error_set(err, ERR_CONFLICT,
-                         "the dashboard can't listen at %s:%d: %s",
-                         access->address, access->port,
-                         evutil_socket_error_to_string(EVUTIL_SOCKET_ERROR()));
+    if (!bound) {
+        int why = EVUTIL_SOCKET_ERROR();
+        return error_set(
+            err, ERR_CONFLICT, "the dashboard can't listen at %s:%d: %s%s",
+            access->address, access->port, evutil_socket_error_to_string(why),
+            why == EADDRINUSE ? "; name another port, or :0 for "
+                                "any that is free"
+                              : "");
+    }
     server->listener = evhttp_bound_socket_get_listener(bound);
     name_url(server, evhttp_bound_socket_get_fd(bound));
     return 0;
@@ -277,6 +288,10 @@ int server_new(struct event_base *base, const struct access *access,
                server_on_request *on_request_made, void *context,
                struct server **ret, struct error *err)
 {
+    /* Others get libevent's own answer. */
+    const uint16_t refused_in_words = EVHTTP_REQ_POST | EVHTTP_REQ_PUT |
+                                      EVHTTP_REQ_DELETE | EVHTTP_REQ_OPTIONS |
+                                      EVHTTP_REQ_PATCH;
     struct server *server = calloc(1, sizeof *server);
     if (!server)
         return error_set(err, ERR_MEMORY, "no memory for the dashboard");
@@ -289,9 +304,10 @@ int server_new(struct event_base *base, const struct access *access,
     if (!server->http || !server->look_again)
         error_set(err, ERR_MEMORY, "no memory for the dashboard");
     if (err->code == ERR_NONE) {
-        evhttp_set_allowed_methods(server->http, EVHTTP_REQ_GET);
+        evhttp_set_allowed_methods(server->http,
+                                   EVHTTP_REQ_GET | refused_in_words);
         evhttp_set_max_headers_size(server->http, SERVER_HEADER_BYTES_MAX);
-        evhttp_set_max_body_size(server->http, 0);
+        evhttp_set_max_body_size(server->http, SERVER_BODY_BYTES_MAX);
         evhttp_set_timeout(server->http, SERVER_QUIET_S);
         evhttp_set_bevcb(server->http, on_accepted, server);
         evhttp_set_gencb(server->http, on_request, server);

@@ -17,6 +17,7 @@
 #define SERVER_HEADER_BYTES_MAX 8192
 #define SERVER_QUIET_S 10 /* a connection that says nothing is closed */
 #define SERVER_PARAMETER_BYTES_MAX 512
+#define SERVER_BODY_BYTES_MAX 4096 /* of a request that is refused in words */
 
 struct server;
 

@@ -27,12 +27,12 @@ class Dashboard:
         assert found or self.process.is_running(), said
         return found and found[1]
 
-    def ask(self, path, **headers):
+    def ask(self, path, method="GET", body=None, **headers):
         """Status, headers, text."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port,
                                                 timeout=10)
         try:
-            connection.request("GET", path, headers={
+            connection.request(method, path, body, headers={
                 name.replace("_", "-"): value
                 for name, value in headers.items()})
             answer = connection.getresponse()

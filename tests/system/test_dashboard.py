@@ -174,7 +174,8 @@ def test_ends_with_its_run(windrow, origin, sqlite):
 
 @pytest.mark.parametrize("place, said", [
     ("0.0.0.0:0", "WINDROW_DASHBOARD_TOKEN"),
-    ("here", "at an address"), ("127.0.0.1:99999", "ADDRESS:PORT")])
+    ("here", "at an address"), ("9000000", "for a port say 127.0.0.1:PORT"),
+    ("127.0.0.1:99999", "ADDRESS:PORT")])
 def test_bad_places(windrow, origin, sqlite, place, said):
     """Both commands refuse them before anything starts."""
     windrow("run", SP500, "--limit", 1, origin=origin(), store=sqlite)
@@ -191,6 +192,7 @@ def test_port_taken(start, windrow, origin, sqlite):
     place = f"127.0.0.1:{dashboard.port}"
     result = windrow("dashboard", place, store=sqlite)
     assert result.status == 2 and place in result.err, result
+    assert "name another port, or :0 for any that is free" in result.err
     result = windrow("run", SP500, f"--dashboard={place}", origin=origin(),
                      store=sqlite)
     assert result.status == 0, result
@@ -263,6 +265,17 @@ def test_headers_of_every_answer(start, windrow, origin, sqlite):
         assert "default-src 'none'" in policy and "unsafe" not in policy
         assert headers["X-Content-Type-Options"] == "nosniff"
         assert headers["Referrer-Policy"] == "no-referrer"
+
+
+def test_only_get_is_answered(start, windrow, origin, sqlite):
+    """Others are refused, as JSON; what is sent along is not kept."""
+    windrow("run", SP500, "--limit", 1, origin=origin(), store=sqlite)
+    dashboard = Dashboard(start, sqlite)
+    for method, body in ("POST", None), ("POST", "x" * 4096), ("PUT", "{}"):
+        status, headers, text = dashboard.ask("/api/runs", method, body)
+        assert (status, headers["Allow"]) == (405, "GET"), text
+        assert json.loads(text) == {"error": "only GET is answered"}
+    assert dashboard.ask("/api/runs", "POST", "x" * 4097)[0] == 413
 
 
 def test_limits(start, windrow, origin, sqlite):
