@@ -50,7 +50,8 @@ const struct option_row options_table[] = {
     {"insecure", OPTION_INSECURE, NULL, " run resume retry ",
      "let nodes of other machines take part without keys"},
     {"into", OPTION_INTO, "FILE", " export ",
-     "write them there, instead of to standard output"},
+     "write them there, instead of to standard output; a file\n"
+     "                        of that name is replaced"},
     {"keys", OPTION_KEYS, "DIR", " run resume retry ",
      "the keys of the cluster, made by `windrow keygen DIR`"},
     {"latest", OPTION_LATEST, NULL, " prices ",
