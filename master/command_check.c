@@ -71,6 +71,8 @@ static int check_pipeline(struct checking *checking)
         status = tell_error(checking, &err);
     } else if (context_check_pipeline(context, &complaints, &err)) {
         tell_all(checking, &complaints);
+        if (!checking->found && complaints.n)
+            context_note_empty(context);
         status = complaints.n ? EXIT_BAD_USAGE : tell_error(checking, &err);
     } else {
         for (size_t i = 0; i < context->pipeline->n_notes; i++) {

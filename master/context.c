@@ -2,11 +2,14 @@
 #include "context.h"
 
 #include <errno.h>
+#include <jansson.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "ledger/run_settings.h"
 
 #define DEFAULT_ENV_FILE ".env"
 
@@ -124,6 +127,34 @@ static void print_complaints(const struct context *context,
     if (complaints->dropped)
         fprintf(stderr, "%s: and %zu more\n", context->pipeline_path,
                 complaints->dropped);
+    context_note_empty(context);
+}
+
+/* ${NAME}, and not ${NAME:-default}, which an empty one leaves its default. */
+static bool is_named(const struct context *context, const char *name)
+{
+    struct buffer reference = BUFFER_EMPTY;
+    buffer_printf(&reference, "${%s}", name);
+    bool named = memmem(context->pipeline_text.data, context->pipeline_text.len,
+                        buffer_text(&reference), reference.len);
+    buffer_free(&reference);
+    return named;
+}
+
+void context_note_empty(const struct context *context)
+{
+    char *text =
+        run_settings(context->settings, buffer_slice(&context->pipeline_text));
+    json_t *all = text ? json_loads(text, 0, NULL) : NULL, *described;
+    const char *name;
+    json_object_foreach(all, name, described)
+    {
+        const char *value = settings_get(context->settings, name);
+        if (value && !*value && is_named(context, name))
+            fprintf(stderr, "windrow: note: %s is set, but empty\n", name);
+    }
+    json_decref(all);
+    free(text);
 }
 
 /* Reading an SQLite file in WAL mode writes beside it: our nodes, which are

@@ -53,6 +53,9 @@ int context_load_pipeline(struct context *context);
  * after the other. */
 MUSTCHECK
 int context_load(struct context *context, const struct options *options);
+/* Names settings of pipeline_text that are set but empty, where it has
+ * mistakes: they may lie there. */
+void context_note_empty(const struct context *context);
 /* Whether the database of database_url is there, as far as a file tells. */
 MUSTCHECK
 int context_check_database(const struct context *context);

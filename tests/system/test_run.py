@@ -361,6 +361,17 @@ def test_a_database_of_postgresql_that_is_not_there(windrow, cluster):
                                "createdb nodb\n"), result
 
 
+def test_an_empty_setting_is_named(windrow, pipeline):
+    """Beside the complaint that it leads to."""
+    path = pipeline(source("values", input_values=["A"]),
+                    quotes(url="${BOOKS_URL}/{key}"), harness.store())
+    for command in "check", "run":
+        result = windrow(command, path, env={"BOOKS_URL": ""})
+        assert result.status == 2, result
+        assert result.err.endswith(
+            "\nwindrow: note: BOOKS_URL is set, but empty\n"), result
+
+
 def test_check(windrow, tmp_path):
     """Several complaints at once, each with its place."""
     assert windrow("check", SP500).status == 0
