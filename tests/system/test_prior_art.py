@@ -228,7 +228,7 @@ def test_database_down(windrow, start, origin, fragile, tmp_path):
     missing = harness.SqliteStore(tmp_path / "no-such-folder/store.db")
     server.reset()
     result = windrow("run", SP500, origin=server, store=missing, timeout=10)
-    assert result.status == 4 and "no-such-folder" in result.err, result
+    assert result.status == 2 and "no-such-folder" in result.err, result
     assert server.log()["requests"] == 0
 
 
