@@ -32,7 +32,7 @@ times, in turn, against the same server. Without SUITE, all of them.
 
 Options:
   --quick            fewer and shorter rounds: about a minute in all,
-                     where full takes about twenty
+                     where full takes about forty
   --rounds N         so many rounds of each system
   --keys N           so many keys a run
   --perf             also sample where the time goes, by library
