@@ -161,9 +161,16 @@ def test_keyboard_alone(page, start, windrow, origin, sqlite):
     until(lambda: page.texts("#rows button"), "rows")
     page.press(Keys.TAB)
     assert page.focused() == "Skip to the run"
+    page.run("const asked = window.fetch; window.fetch = async (...what) => {"
+             "await new Promise((later) => setTimeout(later, 500));"
+             "return asked(...what); };")
     page.press(Keys.ENTER)
     assert page.focused() == "main"
-    seen = []
+    page.press(Keys.TAB)
+    gone_on = page.focused()
+    time.sleep(1.2)
+    assert page.focused() == gone_on != "main", "the focus was taken away"
+    seen = [gone_on]
     for _ in range(400):
         page.press(Keys.TAB)
         seen.append(page.focused())

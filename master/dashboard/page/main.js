@@ -255,10 +255,12 @@ function listen() {
 }
 
 addEventListener("hashchange", async () => {
-  wanted = Number(new URLSearchParams(location.hash.slice(1)).get("run")) || null;
+  const hash = new URLSearchParams(location.hash.slice(1));
+  if (location.hash && !hash.has("run")) return; // a place in the page
+  wanted = Number(hash.get("run")) || null;
+  $("main").focus(); // before the wait: nobody has gone on yet
   await loadRun();
   drawAll();
-  $("main").focus();
 });
 addEventListener("resize", () => drawAll());
 
