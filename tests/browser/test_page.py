@@ -167,19 +167,17 @@ def test_keyboard_alone(page, start, windrow, origin, sqlite):
     page.press(Keys.ENTER)
     assert page.focused() == "main"
     page.press(Keys.TAB)
-    gone_on = page.focused()
-    time.sleep(1.2)
-    assert page.focused() == gone_on != "main", "the focus was taken away"
-    seen = [gone_on]
+    time.sleep(1.2)  # what comes late does not take the focus away
+    assert page.focused().startswith("Keys that ended")
+    page.press(Keys.ARROW_LEFT)
+    page.until("UTC", "#rate figcaption")
+    seen = []
     for _ in range(400):
         page.press(Keys.TAB)
         seen.append(page.focused())
         assert page.run("return getComputedStyle(document.activeElement)"
                         ".outlineStyle") != "none", seen[-1]
-        if seen[-1].startswith("Keys that ended"):
-            page.press(Keys.ARROW_LEFT)
-            page.until("UTC", "#rate figcaption")
-        elif seen[-1].startswith("not_found"):
+        if seen[-1].startswith("not_found"):
             page.press(Keys.ENTER)
             page.until("AAPL", "#failures ul")
         elif seen[-1] == "find":
